@@ -54,15 +54,15 @@ impl AnySizeReader {
             return 0;
         };
         let mut separators = 0;
-        for line in bytes.split_inclusive(|byte| *byte == separator) {
-            if self.strange {
+        let mut rest = bytes;
+        while !self.strange {
+            let Some(at) = memchr::memchr(separator, rest) else {
+                self.keep(rest);
                 break;
-            }
-            let text = line.strip_suffix(&[separator]).unwrap_or(line);
-            self.keep(text);
-            if text.len() < line.len() {
-                separators += self.finish(&mut on);
-            }
+            };
+            self.keep(&rest[..at]);
+            separators += self.finish(&mut on);
+            rest = &rest[at + 1..];
         }
         separators
     }
@@ -88,11 +88,13 @@ impl AnySizeReader {
         self.strange = false;
     }
 
-    /// Keeps what may belong to a stamp.
+    /// Keeps what may belong to a stamp that is not known yet.
     fn keep(&mut self, bytes: &[u8]) {
-        let from = (self.at as usize).min(STAMP_BYTES);
-        let n = bytes.len().min(STAMP_BYTES - from);
-        self.stamp[from..from + n].copy_from_slice(&bytes[..n]);
+        if self.known.is_none() {
+            let from = (self.at as usize).min(STAMP_BYTES);
+            let n = bytes.len().min(STAMP_BYTES - from);
+            self.stamp[from..from + n].copy_from_slice(&bytes[..n]);
+        }
         self.at = self.at.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     }
 

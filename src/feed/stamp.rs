@@ -95,8 +95,8 @@ impl Stamp {
         match kind {
             PayloadKind::Text => {
                 let (sequence, time) = payload[..TEXT_STAMP_BYTES].split_at_mut(SEQUENCE_DIGITS);
-                write_digits(self.sequence, 36, sequence);
-                write_digits(self.published_ns, 36, time);
+                write_digits::<36>(self.sequence, sequence);
+                write_digits::<36>(self.published_ns, time);
             }
             PayloadKind::Binary => {
                 payload[..8].copy_from_slice(&self.sequence.to_be_bytes());
@@ -123,8 +123,8 @@ impl Stamp {
     pub fn read(kind: PayloadKind, payload: &[u8]) -> Option<Stamp> {
         match kind {
             PayloadKind::Text => Some(Stamp {
-                sequence: read_digits(payload.get(..SEQUENCE_DIGITS)?, 36)?,
-                published_ns: read_digits(payload.get(SEQUENCE_DIGITS..TEXT_STAMP_BYTES)?, 36)?,
+                sequence: read_digits::<36>(payload.get(..SEQUENCE_DIGITS)?)?,
+                published_ns: read_digits::<36>(payload.get(SEQUENCE_DIGITS..TEXT_STAMP_BYTES)?)?,
             }),
             PayloadKind::Binary => {
                 let (sequence, rest) = payload.split_first_chunk()?;
@@ -154,7 +154,7 @@ impl Stamp {
 /// Returns a sequence number as in a text payload: seven digits in base 36.
 pub fn sequence_text(sequence: u64) -> String {
     let mut text = [b'0'; SEQUENCE_DIGITS];
-    write_digits(sequence, 36, &mut text);
+    write_digits::<36>(sequence, &mut text);
     text.iter().map(|&b| char::from(b)).collect()
 }
 

@@ -88,20 +88,29 @@ impl Figure {
     /// it: one in a hundred cannot be known from fewer than a hundred. And if it lies at the end of what
     /// is distinguished, an hour.
     pub fn quantile_us(times: &Histogram<u64>, quantile: f64) -> Figure {
+        Figure::of_quantile(times, quantile, || times.value_at_quantile(quantile))
+    }
+    /// The same for a value at `quantile` that was found with others, in one walk over the histogram.
+    pub(crate) fn of_quantile(
+        times: &Histogram<u64>,
+        quantile: f64,
+        value_ns: impl FnOnce() -> u64,
+    ) -> Figure {
         let share_above = 1.0 - quantile;
         // The subtraction is off by less than a billionth.
         let needed = if share_above > 0.0 { (1.0 / share_above - 1e-6).ceil() as u64 } else { 1 };
-        let value = times.value_at_quantile(quantile);
         if times.len() < needed {
             let values = if times.len() == 1 { "value is" } else { "values are" };
-            Figure::absent(format!(
+            return Figure::absent(format!(
                 "{} {values} too few for p{}: it needs {}",
                 thousands(times.len()),
                 // As many digits as it has: p50, p99.9.
                 (quantile * 1e6).round() / 1e4,
                 thousands(needed)
-            ))
-        } else if value >= longest_ns(times) {
+            ));
+        }
+        let value = value_ns();
+        if value >= longest_ns(times) {
             Figure::absent(above_an_hour(times).unwrap_or_default())
         } else {
             Figure::known(value as f64 / 1e3)

@@ -15,9 +15,11 @@ use std::path::Path;
 /// Seconds that wait for windows of slow threads. A window that comes still later has a row of its
 /// own.
 const MOST_OPEN: usize = 3;
-/// Rows between two lines of whole histograms, which take as much room as some ten rows: after a
-/// kill, coarse histograms stand in for those of at most so many seconds.
-const ROWS_PER_LATENCY: u32 = 60;
+/// Rows before the first line of whole histograms. Such a line takes as much room as twenty rows, and so
+/// each of them is followed by twice as many rows as the one before, up to [`MOST_ROWS`]: after a kill,
+/// coarse histograms stand in for those of at most half of the seconds, and of about an hour.
+const FIRST_ROWS: u32 = 60;
+const MOST_ROWS: u32 = 64 * FIRST_ROWS;
 /// The reason of a Close of so many bytes may have been cut by the server: 123 are allowed (RFC 6455
 /// §5.5), and it ends at a character.
 const CUT_REASON_BYTES: usize = 120;
@@ -76,6 +78,8 @@ struct OpenSeconds {
     /// Latencies of the rows since the last whole histograms.
     latency: Latency,
     rows: u32,
+    /// How many rows there are to be before those are written; 0 for the first time.
+    wanted_rows: u32,
 }
 
 #[derive(Default)]
@@ -154,7 +158,11 @@ impl ResultSink {
         while let Some((second, window)) = self.open.take_closed() {
             self.write_second(second, &window)?;
         }
-        if self.open.rows >= ROWS_PER_LATENCY { self.write_latency() } else { Ok(()) }
+        if self.open.rows < self.open.wanted_rows.max(FIRST_ROWS) {
+            return Ok(());
+        }
+        self.open.wanted_rows = (2 * self.open.rows).min(MOST_ROWS);
+        self.write_latency()
     }
 
     /// Writes the seconds that are open, complete or not, and the whole histograms.
@@ -266,6 +274,24 @@ mod tests {
     }
 
     #[test]
+    fn whole_histograms_are_written_more_and_more_rarely() {
+        let world = World::new();
+        let mut sink = world.sink(1);
+        let lines_after = |seconds: std::ops::Range<u32>, sink: &mut ResultSink| {
+            seconds.for_each(|second| sink.write(line(0, second)).expect("a line"));
+            world.lines("latency").len()
+        };
+        let [first, second, third] = [FIRST_ROWS, 3 * FIRST_ROWS, 7 * FIRST_ROWS];
+        assert_eq!(lines_after(0..first - 1, &mut sink), 0);
+        assert_eq!(lines_after(first - 1..first, &mut sink), 1);
+        assert_eq!(lines_after(first..second - 1, &mut sink), 1);
+        assert_eq!(lines_after(second - 1..third - 1, &mut sink), 2);
+        assert_eq!(lines_after(third - 1..third, &mut sink), 3);
+        sink.close_seconds().expect("the rest");
+        assert_eq!(read(&world.path()).expect("a result"), sink.result);
+    }
+
+    #[test]
     fn slow_and_lost_threads_do_not_make_seconds_wait_for_ever() {
         let world = World::new();
         let mut sink = world.sink(2);
@@ -295,7 +321,7 @@ mod tests {
     fn a_run_that_was_killed_keeps_every_latency_some_coarsely() {
         let world = World::new();
         let mut sink = world.sink(1);
-        let seconds = ROWS_PER_LATENCY + 20;
+        let seconds = FIRST_ROWS + 20;
         (0..seconds).for_each(|second| sink.write(line(0, second)).expect("a line"));
         assert_eq!(world.lines("latency").len(), 1);
         // Nothing more is written, and the last line was cut.

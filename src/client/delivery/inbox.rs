@@ -76,12 +76,10 @@ impl StampedReader {
     fn push(&mut self, bytes: &[u8], on: impl FnMut(Option<Stamp>)) -> u64 {
         match self.kind {
             PayloadKind::Binary => self.texts.skip(),
-            PayloadKind::Json if self.texts.is_idle() && self.reader.begin(bytes) => {
-                self.texts.skip();
-            }
-            PayloadKind::Json | PayloadKind::Text | PayloadKind::Position => {}
+            // At the beginning of a message that has a stamp.
+            _ if self.texts.is_idle() && self.reader.begin(bytes) => self.texts.skip(),
+            PayloadKind::Json | PayloadKind::Text | PayloadKind::Position => self.texts.push(bytes),
         }
-        self.texts.push(bytes);
         self.reader.push(bytes, on)
     }
 }

@@ -322,6 +322,12 @@ impl FrameReader {
         most_bytes: u64,
     ) -> Result<usize, FrameError> {
         let mut used = 0;
+        if self.opcode.is_none()
+            && let Some(header) = self.header.short(bytes, sender)
+        {
+            self.begin(header, most_bytes)?;
+            return Ok(2);
+        }
         while self.opcode.is_none()
             && let Some(&byte) = bytes.get(used)
         {
@@ -419,6 +425,10 @@ struct Utf8 {
 
 impl Utf8 {
     fn feed(&mut self, mut bytes: &[u8]) -> Result<(), FrameError> {
+        // Most messages are; it is found many bytes at a time.
+        if self.len == 0 && bytes.is_ascii() {
+            return Ok(());
+        }
         while self.len > 0 {
             let Some((&byte, rest)) = bytes.split_first() else { return Ok(()) };
             bytes = rest;

@@ -23,7 +23,7 @@ pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -
     let probed = p99(Metric::ProbeLateness).filter(|late| *late > 1_000_000);
     let lag_p99 = p99(Metric::DriverLag).max(probed);
     let probes = all.of(Metric::ProbeLateness).filter(|_| probed.is_some());
-    let lateness = [all.of(Metric::DriverLag), probes];
+    let lateness = [all.of(Metric::DriverLag), probes].map(|late| late.map(values));
     let kernel_p50 = all
         .of(Metric::KernelToClient)
         .filter(|h| Figure::quantile_us(h, 0.5).value().is_some())
@@ -33,9 +33,11 @@ pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -
         let untrue = times.untrue.as_deref();
         let histogram = all.of(metric).filter(|_| untrue.is_none());
         let why = untrue.map_or_else(|| absence(group, setting, metric), Absence::from);
-        let known = |h: &Histogram<u64>, s| times.known(statistic(h, s));
-        let stats = Statistic::ALL
-            .map(|s| histogram.map_or_else(|| Figure::Absent(why.clone()), |h| known(h, s)));
+        let found = histogram.map(|h| (h, values(h)));
+        let stats = Statistic::ALL.map(|s| match &found {
+            Some((h, values)) => times.known(statistic(h, values, s)),
+            None => Figure::Absent(why.clone()),
+        });
         let compared = matches!(
             metric,
             Metric::DeliveryLatency | Metric::ResponseLatency | Metric::ServiceTime
@@ -50,11 +52,11 @@ pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -
             });
             bound.next()
         });
-        let checked = histogram.filter(|_| compared && !group.info.floor);
-        let bound = Statistic::ALL.map(|s| match checked {
+        let checked = found.filter(|_| compared && !group.info.floor);
+        let bound = Statistic::ALL.map(|s| match &checked {
             _ if s == Statistic::P50 => driver_bound.is_some(),
             None => false,
-            Some(values) => {
+            Some((_, values)) => {
                 lateness.iter().flatten().any(|late| made_by_late_time(values, late, s))
             }
         });
@@ -63,27 +65,33 @@ pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -
             count: histogram.map_or(0, Histogram::len),
             histogram: histogram.cloned(),
             times,
-            stats: stats.to_vec(),
+            stats: Vec::from(stats),
             driver_bound,
-            bound: bound.to_vec(),
+            bound: Vec::from(bound),
         }
     };
-    Metric::ALL.map(distribution).to_vec()
+    Vec::from(Metric::ALL.map(distribution))
+}
+
+/// The percentiles and the largest of the values, in nanoseconds and in the order of [`Statistic::ALL`], from
+/// one walk over the histogram: it has 33,000 counters. The others are `None`.
+type Values = [Option<u64>; Statistic::ALL.len()];
+
+fn values(histogram: &Histogram<u64>) -> Values {
+    let quantiles = Statistic::ALL.into_iter().filter_map(Statistic::quantile);
+    // In rising order, as the walk wants them.
+    let mut found = histogram.value_at_quantiles(quantiles);
+    Statistic::ALL.map(|statistic| match (statistic, statistic.quantile()) {
+        (_, Some(_)) => found.next(),
+        (Statistic::Max, None) => Some(histogram.max()),
+        (_, None) => None,
+    })
 }
 
 /// True if the driver's own lateness may have made a high percentile: at the same percentile it is
 /// above a tenth of it. Of 1 % of the messages that are slow, as many came in time that was late.
-fn made_by_late_time(
-    values: &Histogram<u64>,
-    lateness: &Histogram<u64>,
-    statistic: Statistic,
-) -> bool {
-    let at = |h: &Histogram<u64>| match (statistic, statistic.quantile()) {
-        (_, Some(quantile)) => Some(h.value_at_quantile(quantile)),
-        (Statistic::Max, None) => Some(h.max()),
-        (_, None) => None,
-    };
-    match (at(values), at(lateness)) {
+fn made_by_late_time(values: &Values, lateness: &Values, statistic: Statistic) -> bool {
+    match (values[statistic as usize], lateness[statistic as usize]) {
         (Some(value), Some(late)) => value < late.saturating_mul(10),
         _ => false,
     }
@@ -116,9 +124,13 @@ pub(super) fn stamps_ahead(group: &Group) -> Option<String> {
     })
 }
 
-fn statistic(histogram: &Histogram<u64>, statistic: Statistic) -> Figure {
+fn statistic(histogram: &Histogram<u64>, values: &Values, statistic: Statistic) -> Figure {
     let ns = match (statistic, statistic.quantile()) {
-        (_, Some(quantile)) => return Figure::quantile_us(histogram, quantile),
+        (_, Some(quantile)) => {
+            let alone = || histogram.value_at_quantile(quantile);
+            let value = || values[statistic as usize].unwrap_or_else(alone);
+            return Figure::of_quantile(histogram, quantile, value);
+        }
         (Statistic::Min, _) => histogram.min() as f64,
         (Statistic::Max, _) => histogram.max() as f64,
         (_, None) => histogram.mean(),
@@ -214,14 +226,29 @@ mod tests {
     /// A driver that was late for 2 % of its probes may have made the p99, not the median.
     #[test]
     fn a_percentile_is_marked_if_the_driver_was_as_late_as_a_tenth_of_it() {
-        let values = histogram_of((1..=1_000).map(|n| n * 10_000));
+        let ours = values(&histogram_of((1..=1_000).map(|n| n * 10_000)));
         let late = histogram_of((1..=1_000).map(|n| if n <= 980 { 1_000 } else { 2_000_000 }));
         let marked = |late: &Histogram<u64>| {
             let all = Statistic::ALL.into_iter();
-            all.filter(|s| made_by_late_time(&values, late, *s)).collect::<Vec<_>>()
+            all.filter(|s| made_by_late_time(&ours, &values(late), *s)).collect::<Vec<_>>()
         };
         let high = [Statistic::P99, Statistic::P999, Statistic::Max];
         assert_eq!(marked(&late), high);
         assert_eq!(marked(&histogram_of([1_000])), []);
+    }
+
+    /// One walk finds what a walk for each percentile finds.
+    #[test]
+    fn values_found_together_are_those_found_alone() {
+        for histogram in
+            [histogram_of([]), histogram_of([7]), histogram_of((1..9_999).map(|n| n * n))]
+        {
+            let found = values(&histogram);
+            for statistic in Statistic::ALL {
+                let alone = statistic.quantile().map(|q| histogram.value_at_quantile(q));
+                let largest = (statistic == Statistic::Max).then(|| histogram.max());
+                assert_eq!(found[statistic as usize], alone.or(largest), "{}", statistic.name());
+            }
+        }
     }
 }

@@ -35,6 +35,22 @@ impl HeaderReader {
         self.have
     }
 
+    /// Takes the two bytes of a server's short frame, which most of its frames are. `None`, and nothing
+    /// taken, if the next header is another one, is cut, or breaks a rule.
+    #[inline]
+    pub(crate) fn short(&mut self, bytes: &[u8], sender: Sender) -> Option<FrameHeader> {
+        let [first, length, ..] = *bytes else { return None };
+        let is_short =
+            sender == Sender::Server && self.have == 0 && length < 126 && first & 0x70 == 0;
+        if !is_short {
+            return None;
+        }
+        let opcode = Opcode::of(first & 0x0f)?;
+        self.bytes[..2].copy_from_slice(&[first, length]);
+        let sizes = FrameSizes { framing: 2, masks: 0, payload: length.into() };
+        Some(FrameHeader { opcode, fin: first & 0x80 != 0, sizes })
+    }
+
     /// Takes the next byte. Returns the header if it is whole with it.
     ///
     /// # Errors
