@@ -31,6 +31,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const HEAD_START_NS: u64 = 300_000_000;
 /// A step of the rate search lasts at least this.
 const STEP_NS: u64 = 3 * SECOND_NS;
+/// The step that confirms what was found lasts as long as the run, and at most this.
+const LONG_STEP_NS: u64 = 10 * SECOND_NS;
 /// At the beginning of a step lags do not count: the step before may have left work.
 const SETTLE_NS: u64 = SECOND_NS;
 /// How much earlier than its start a step is announced, for each client: every one is visited, and
@@ -320,15 +322,23 @@ impl Coordinator<'_> {
                     (self.processes.observer)(RunEvent::Warning(warning.to_owned()));
                     break ns;
                 }
-                SearchStep::Try(ns) => search.steps.push(self.try_interval(ns).await?),
+                SearchStep::Try(ns) => search.steps.push(self.try_interval(ns, STEP_NS).await?),
+                SearchStep::Confirm(ns) => {
+                    let length_ns = self.timing.duration_ns.clamp(STEP_NS, LONG_STEP_NS);
+                    search.confirmations.push(self.try_interval(ns, length_ns).await?);
+                }
             }
         };
-        self.end.calibration = search.steps;
+        self.end.calibration = search.into_steps();
         Ok(found)
     }
 
-    async fn try_interval(&mut self, interval_ns: u64) -> Result<CalibrationStep, Stop> {
-        let duration_ns = STEP_NS.max(interval_ns * 3 / 2);
+    async fn try_interval(
+        &mut self,
+        interval_ns: u64,
+        least_ns: u64,
+    ) -> Result<CalibrationStep, Stop> {
+        let duration_ns = least_ns.max(interval_ns * 3 / 2);
         let length_ns = SETTLE_NS + duration_ns;
         let head_start_ns = HEAD_START_NS + u64::from(self.case.clients) * ANNOUNCE_NS;
         self.stage("finding the rate that holds", head_start_ns + length_ns);

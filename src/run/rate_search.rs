@@ -5,7 +5,8 @@
 //! update may wait: the interval, or less if a later update takes its place. The search begins at
 //! the planned rate and never goes above it. It goes down until a step holds, and then halves what is
 //! between that and the slowest that did not, until they are 5 % apart. The run is longer than a
-//! step, so it gets 5 % more than the interval that held.
+//! step and meets more of what else goes on: an interval 5 % longer than the one that held is tried
+//! for about as long as the run, and a tenth longer as often as that is not held.
 //!
 //! `wsbench calibrate` is something else: it measures the noise of a machine. A step's type and the
 //! field of the result file have kept the name `calibration`.
@@ -27,6 +28,8 @@ const BRACKET: f64 = 1.05;
 const MARGIN: f64 = 1.05;
 /// Steps at the most.
 const MOST_STEPS: usize = 14;
+/// Long steps at the most.
+const MOST_CONFIRMATIONS: usize = 4;
 
 /// A search for the interval that holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +38,8 @@ pub(crate) struct RateSearch {
     longest_ns: u64,
     /// The steps so far.
     pub steps: Vec<CalibrationStep>,
+    /// The long steps so far.
+    pub confirmations: Vec<CalibrationStep>,
 }
 
 /// What to do next.
@@ -42,6 +47,8 @@ pub(crate) struct RateSearch {
 pub(crate) enum SearchStep {
     /// Try this interval, in nanoseconds.
     Try(u64),
+    /// Try this interval, in nanoseconds, for as long as the run.
+    Confirm(u64),
     /// This interval holds, in nanoseconds.
     Holds(u64),
     /// No interval within the permission holds; the longest one tried, in nanoseconds.
@@ -67,7 +74,12 @@ impl RateSearch {
     /// Returns a search from a planned interval up to `most` times it.
     pub(crate) fn new(planned_ns: u64, most: f64) -> RateSearch {
         let longest_ns = (planned_ns as f64 * most.max(1.0)) as u64;
-        RateSearch { planned_ns, longest_ns, steps: Vec::new() }
+        RateSearch { planned_ns, longest_ns, steps: Vec::new(), confirmations: Vec::new() }
+    }
+
+    /// Returns all steps, in their order.
+    pub(crate) fn into_steps(self) -> Vec<CalibrationStep> {
+        [self.steps, self.confirmations].concat()
     }
 
     /// Returns what follows from the steps so far.
@@ -94,9 +106,26 @@ impl RateSearch {
         };
         let ratio = held_ns as f64 / failed_ns as f64;
         if ratio <= BRACKET || self.steps.len() >= MOST_STEPS {
-            return SearchStep::Holds(((held_ns as f64 * MARGIN) as u64).min(self.longest_ns));
+            return self.confirm(held_ns);
         }
         SearchStep::Try((failed_ns as f64 * ratio.sqrt()) as u64)
+    }
+
+    /// Makes sure that what was held for a short time is held.
+    fn confirm(&self, held_ns: u64) -> SearchStep {
+        let longer = |ns: u64, by: f64| ((ns as f64 * by) as u64).min(self.longest_ns);
+        match self.confirmations.last() {
+            None => SearchStep::Confirm(longer(held_ns, MARGIN)),
+            Some(last) if last.held => SearchStep::Holds(last.interval_ns),
+            Some(last) if last.interval_ns >= self.longest_ns => {
+                SearchStep::Fails(last.interval_ns)
+            }
+            // It was held once, and the run says what came of it.
+            Some(last) if self.confirmations.len() >= MOST_CONFIRMATIONS => {
+                SearchStep::Holds(longer(last.interval_ns, LEAST_GROWTH))
+            }
+            Some(last) => SearchStep::Confirm(longer(last.interval_ns, LEAST_GROWTH)),
+        }
     }
 }
 
@@ -121,6 +150,22 @@ mod tests {
         assert_eq!(search.next(), SearchStep::Try(1_000_000_000));
         search.steps.push(step(1_000_000_000, 10_000.0, 75_000.0));
         assert_eq!(search.next(), SearchStep::Holds(1_000_000_000));
+    }
+
+    #[test]
+    fn what_is_not_held_for_as_long_as_the_run_becomes_slower() {
+        let mut search = RateSearch::new(1_000_000_000, 4.0);
+        while let SearchStep::Try(ns) = search.next() {
+            search.steps.push(step(ns, 100_000.0, 60_000.0));
+        }
+        let SearchStep::Confirm(first) = search.next() else { panic!("{:?}", search.next()) };
+        search.confirmations.push(step(first, 100_000.0, 50_000.0));
+        let SearchStep::Confirm(second) = search.next() else { panic!("{:?}", search.next()) };
+        assert_eq!(second, (first as f64 * LEAST_GROWTH) as u64);
+        search.confirmations.push(step(second, 100_000.0, 60_000.0));
+        assert_eq!(search.next(), SearchStep::Holds(second));
+        let steps = search.clone().into_steps();
+        assert_eq!(steps.last().map(|step| (step.interval_ns, step.held)), Some((second, true)));
     }
 
     /// The median delivery does not grow with the interval once updates replace each other.
@@ -150,6 +195,9 @@ mod tests {
             let held = loop {
                 match search.next() {
                     SearchStep::Try(ns) => search.steps.push(step(ns, 100_000.0, capacity)),
+                    SearchStep::Confirm(ns) => {
+                        search.confirmations.push(step(ns, 100_000.0, capacity));
+                    }
                     SearchStep::Holds(ns) => break ns,
                     SearchStep::Fails(ns) => panic!("gave up at {ns}"),
                 }
@@ -163,12 +211,31 @@ mod tests {
         }
 
         #[test]
-        fn it_stays_within_its_permission(most in 1f64..5.0, capacity in 1f64..100_000.0) {
+        fn it_stays_within_its_permission(
+            most in 1f64..5.0,
+            capacity in 1f64..100_000.0,
+            rest in 0.3f64..1.0,
+        ) {
             let mut search = RateSearch::new(1_000_000_000, most);
-            while let SearchStep::Try(ns) = search.next() {
+            loop {
+                let ns = match search.next() {
+                    SearchStep::Try(ns) => {
+                        search.steps.push(step(ns, 100_000.0, capacity));
+                        ns
+                    }
+                    SearchStep::Confirm(ns) => {
+                        // Something else runs on the machine from now on.
+                        search.confirmations.push(step(ns, 100_000.0, capacity * rest));
+                        ns
+                    }
+                    SearchStep::Holds(ns) | SearchStep::Fails(ns) => {
+                        prop_assert!(ns as f64 <= 1e9 * most + 1.0 && ns >= 1_000_000_000);
+                        break;
+                    }
+                };
                 prop_assert!(ns as f64 <= 1e9 * most + 1.0 && ns >= 1_000_000_000);
-                search.steps.push(step(ns, 100_000.0, capacity));
                 prop_assert!(search.steps.len() <= MOST_STEPS);
+                prop_assert!(search.confirmations.len() <= MOST_CONFIRMATIONS);
             }
         }
     }

@@ -257,7 +257,7 @@ mod tests {
         for threads in [1, 4] {
             let world = World::new();
             let mut sink = world.sink(threads as usize);
-            for second in 0..200 {
+            for second in 0..120 {
                 (0..threads).for_each(|shard| sink.write(line(shard, second)).expect("a line"));
                 // Complete, so nothing waits, and it is in the file.
                 assert!(sink.open.seconds.is_empty());
@@ -265,11 +265,11 @@ mod tests {
             }
             sink.close_seconds().expect("the rest");
             let size = fs::metadata(world.path()).expect("a file").len();
-            assert!(size / 200 < 3_000, "{} bytes a second of {threads} threads", size / 200);
+            assert!(size / 120 < 3_000, "{} bytes a second of {threads} threads", size / 120);
             let result = read(&world.path()).expect("a result");
             assert_eq!(result, sink.result);
             let steady = result.cases[&7].total.phases.steady;
-            assert_eq!(steady.counts.turns, 200 * 10_000 * u64::from(threads));
+            assert_eq!(steady.counts.turns, 120 * 10_000 * u64::from(threads));
         }
     }
 
