@@ -24,6 +24,9 @@
 //! Sources: Ville, *Étude critique de la notion de collectif* (1939); Ramdas, Ruf, Larsson and Koolen,
 //! "Testing exchangeability" and "Admissible anytime-valid sequential inference" (2020); Waudby-Smith and
 //! Ramdas, *Journal of the Royal Statistical Society B* 86 (2024) 1.
+//!
+//! `tests/gate/confidence_sequence.json` has evidence, intervals and false alarms by confseq (PyPI), to which
+//! tests hold these.
 
 use crate::gate::signed_rank::{median, student_quantile};
 
@@ -197,6 +200,9 @@ fn growth(bet: f64, shift: f64) -> (f64, f64) {
     }
     (mean / weight, (square / weight - (mean / weight).powi(2)).max(0.0).sqrt())
 }
+
+#[cfg(test)]
+mod oracle;
 
 #[cfg(test)]
 mod tests {
