@@ -374,9 +374,10 @@ pub mod internals {
     /// What happened in a run, as its processes reported it.
     pub mod result {
         pub use crate::result::{
-            CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
-            KernelCounts, LostProcess, ProcessActivity, ProcessRole, ReceiveTimestamps, RunResult,
-            SCHEMA, Seconds, ServerEnd, SocketChange, StopReason, Uncounted,
+            CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, Instructions,
+            KernelAudit, KernelCounts, LostProcess, ProcessActivity, ProcessRole,
+            ReceiveTimestamps, RunResult, SCHEMA, Seconds, ServerEnd, SocketChange, StopReason,
+            Uncounted,
         };
         /// `result.jsonl`: written line by line, and read back.
         pub mod file {

@@ -58,6 +58,19 @@ fn reason(world: &World, figure: &str) -> String {
     world.summary()["rows"][0]["absent"][figure].as_str().unwrap_or_default().to_owned()
 }
 
+/// At least so many instructions a message, if the machine counts them; otherwise the reason.
+fn expect_instructions(world: &World, row: &Row, least: f64) {
+    const INSTRUCTIONS: &str = "server_instructions_per_message";
+    if !row[INSTRUCTIONS].is_empty() {
+        assert!(number(row, INSTRUCTIONS) > least, "{row:?}");
+        return;
+    }
+    let why = reason(world, INSTRUCTIONS);
+    let reasons = ["no counter of instructions", "perf_event_open", "used for something else"];
+    assert!(reasons.iter().any(|reason| why.contains(reason)), "{why}");
+    eprintln!("skipped: {why}");
+}
+
 /// What was printed without the breaks of its lines.
 fn flat(output: &Output) -> String {
     said(output).split_whitespace().collect::<Vec<_>>().join(" ")
@@ -91,6 +104,7 @@ fn a_server_that_the_run_starts_is_measured_with_its_children_and_ended() {
     let row = row(&world);
     assert_eq!(number(&row, "completed"), 120.0, "{}", said(&output));
     assert!(number(&row, "server_cpu_us_per_message") > 50.0, "{row:?}");
+    expect_instructions(&world, &row, 10_000.0);
     // It may be absent because something else on this machine gave memory back.
     assert!(!reason(&world, "kernel_bytes_per_client").contains("did not start"));
     let log = fs::read_to_string(world.path("out/server.log")).expect("its output was kept");

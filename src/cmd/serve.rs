@@ -10,11 +10,11 @@ use crate::config::{Fields, Location, TomlTable};
 use crate::error::{Failure, Outcome, at};
 use crate::feed::{Feed, PAYLOAD_VARIABLE, RATE_VARIABLE, SIZE_VARIABLE, Spec, Workload};
 use crate::os::{
-    Machine, Signals, outlive_interrupts, own_activity, raise_open_files, resident_bytes,
-    set_batch_scheduling,
+    Machine, Signals, outlive_interrupts, own_activity, own_instructions, raise_open_files,
+    resident_bytes, set_batch_scheduling,
 };
-use crate::result::ServerEnd;
 use crate::result::file::Line;
+use crate::result::{ProcessActivity, ServerEnd};
 use crate::run::protocol::{FromProcess, ResourceSample, ServerStart, ToServer};
 use crate::run::runtime;
 use crate::run::worker::{Commands, read_input, send_line};
@@ -270,6 +270,8 @@ async fn follow_commands(
     running: Running,
     mut commands: Commands<ToServer>,
 ) -> Outcome<()> {
+    // Its threads have started.
+    let instructions = own_instructions();
     send_line(&FromProcess::Listening { address: running.address() })?;
     // The channel ends with the parent.
     while let Some(command) = commands.recv().await {
@@ -279,7 +281,7 @@ async fn follow_commands(
                 cpu_ns: process_cpu_ns(),
                 // If the system does not tell, the parent reports that for all of its processes.
                 resident: resident_bytes().unwrap_or(0),
-                activity: own_activity(),
+                activity: ProcessActivity { instructions: instructions.read(), ..own_activity() },
                 threads_ended: false,
             }))?,
             ToServer::Drain { cost, limit_ns } => {

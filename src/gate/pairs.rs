@@ -120,7 +120,9 @@ pub(crate) fn most_metrics(rows: usize, servers: bool, own_drivers: bool) -> usi
     let each = |one: &ComparedColumn| match one.when {
         // A client observes one of two latencies.
         WhenCompared::Headline => one.column.latency == Some(Metric::DeliveryLatency),
-        WhenCompared::Always => servers,
+        // Whether they are counted shows in the first pair.
+        WhenCompared::Instructions => false,
+        WhenCompared::CpuTime | WhenCompared::Always => servers,
         WhenCompared::OwnDriver => own_drivers,
     };
     rows * compared_columns().iter().filter(|one| each(one)).count()
@@ -136,11 +138,12 @@ pub(crate) struct VaryingMetrics {
 }
 
 /// Collects the metrics of pairs of runs, A's and B's. If each side has its own driver
-/// (`own_drivers`), that is evaluated too.
+/// (`own_drivers`), that is evaluated too. Only those that are `tracked` are collected, unless none is.
 pub(crate) fn collect(
     pairs: &[(&Table, &Table)],
     margins: &Margins,
     own_drivers: bool,
+    tracked: &[Subject],
 ) -> VaryingMetrics {
     let mut collected = VaryingMetrics::default();
     let Some((first, _)) = pairs.first() else { return collected };
@@ -148,10 +151,18 @@ pub(crate) fn collect(
     let mut absent: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
     for row in &first.rows {
         let headline = headline(pairs, row, &metrics);
+        let subject = |column: &Column| Subject::of_row(&row.series, row.clients, &column.name);
+        let is_tracked = |column: &Column| tracked.is_empty() || tracked.contains(&subject(column));
+        let counts_instructions = metrics.iter().any(|metric| {
+            metric.when == WhenCompared::Instructions
+                && is_tracked(&metric.column)
+                && is_known_everywhere(&figures(pairs, row, &metric.column))
+        });
         for (place, ComparedColumn { column, margin, when }) in metrics.iter().enumerate() {
             let is_compared = match when {
                 WhenCompared::Headline => column.latency == Some(headline),
-                WhenCompared::Always => true,
+                WhenCompared::Instructions => counts_instructions,
+                WhenCompared::CpuTime | WhenCompared::Always => true,
                 WhenCompared::OwnDriver => own_drivers,
             };
             if !is_compared {
@@ -160,12 +171,16 @@ pub(crate) fn collect(
             let figures = figures(pairs, row, column);
             match missing_everywhere(&figures) {
                 Some(why) => absent.entry((place, why)).or_default().push(row.label()),
+                None if !is_tracked(column) => {}
                 None => collected.metrics.push(PairedMetric {
-                    subject: Subject::of_row(&row.series, row.clients, &column.name),
+                    subject: subject(column),
                     unit: column.unit.to_owned(),
-                    margin: margins.of(&column.name, *margin),
+                    margin: margin_of(column, *margin, *when, margins, &metrics),
                     pairs: figures,
-                    question: Question::WorseOrNot,
+                    question: match when {
+                        WhenCompared::CpuTime if counts_instructions => Question::SeemsWorse,
+                        _ => Question::WorseOrNot,
+                    },
                 }),
             }
         }
@@ -227,6 +242,45 @@ pub(super) fn figures(
     pairs.iter().map(|(a, b)| (of(a), of(b))).collect()
 }
 
+/// Returns the change of a metric that is tolerated. Who tolerates one of CPU time tolerates it of instructions.
+fn margin_of(
+    column: &Column,
+    default: f64,
+    when: WhenCompared,
+    margins: &Margins,
+    metrics: &[ComparedColumn],
+) -> f64 {
+    let cpu = metrics.iter().find(|metric| metric.when == WhenCompared::CpuTime);
+    let default = match (when, cpu) {
+        (WhenCompared::Instructions, Some(cpu)) => margins.of(&cpu.column.name, default),
+        _ => default,
+    };
+    margins.of(&column.name, default)
+}
+
+/// Says what was found in a figure that takes no part in the decision, since it was only asked whether it is
+/// worse; `None` if it takes part.
+pub(crate) fn explain_left_out(question: Question, finding: &mut Finding) -> Option<String> {
+    match question {
+        Question::WorseOrNot => None,
+        Question::IsWorse => latency_shift::explain(finding),
+        Question::SeemsWorse => {
+            let seems_worse = finding.effect.is_none_or(|effect| effect.estimate >= effect.margin);
+            if finding.decision != Decision::Inconclusive || seems_worse {
+                return None;
+            }
+            let row = finding.subject.row().unwrap_or_else(|| "the run".to_owned());
+            let metric = &finding.subject.metric;
+            Some(format!("{metric} of {row} is open, and instructions decide: {}", finding.text))
+        }
+    }
+}
+
+/// Whether every run of both sides has a figure.
+fn is_known_everywhere(figures: &[(Figure, Figure)]) -> bool {
+    figures.iter().all(|(a, b)| a.value().is_some() && b.value().is_some())
+}
+
 /// Says why no run of either side has a figure; `None` if one has.
 fn missing_everywhere(figures: &[(Figure, Figure)]) -> Option<String> {
     let mut all = figures.iter().flat_map(|(a, b)| [a, b]);
@@ -254,6 +308,7 @@ mod tests {
                 "delivery_latency_us_p99",
                 "response_latency_us_p50",
                 "response_latency_us_p99",
+                "server_instructions_per_message",
                 "server_cpu_us_per_message",
                 "server_resident_bytes_per_client",
                 "driver_cpu_us_per_message",

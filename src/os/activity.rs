@@ -35,6 +35,7 @@ pub(crate) use read::own_activity;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
     use super::{KernelCounts, ProcessActivity, Uncounted, io, or_why};
+    use crate::record::Instructions;
     use nix::sys::resource::{UsageWho, getrusage};
     use nix::sys::time::TimeVal;
 
@@ -68,6 +69,7 @@ mod read {
         let voluntary = usage.voluntary_context_switches();
         ProcessActivity {
             cpu_ns: KernelCounts::Known(ns(usage.user_time()), ns(usage.system_time())),
+            instructions: Instructions::default(),
             context_switches: counts(voluntary, usage.involuntary_context_switches()),
             io_calls: or_why(io_calls("self")),
             page_faults: counts(usage.minor_page_faults(), usage.major_page_faults()),

@@ -50,6 +50,8 @@ pub(crate) struct Usage {
 
 pub(super) use read::{activity, find_tree, listens, sockets, started, stopped, usage};
 pub(crate) use read::{group_alive, listeners};
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+pub(super) use read::{threads, threads_of};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
@@ -57,7 +59,7 @@ mod read {
     use crate::os::activity::{ActivityReading, io_calls, or_why};
     use crate::os::address::is_own_address;
     use crate::os::marked::has_mark;
-    use crate::record::{KernelCounts, ProcessActivity, Uncounted};
+    use crate::record::{Instructions, KernelCounts, ProcessActivity, Uncounted};
     use nix::time::clock_getcpuclockid;
     use nix::unistd::Pid;
     use procfs::net::{TcpState, tcp, tcp6};
@@ -222,6 +224,8 @@ mod read {
             let stat = &member.stat;
             let activity = ProcessActivity {
                 cpu_ns: member.split_cpu_ns(tick_ns),
+                // These are not in /proc.
+                instructions: Instructions::default(),
                 context_switches,
                 // One that ended has none any more, and its parent has them.
                 io_calls: if member.has_ended() {
@@ -237,6 +241,25 @@ mod read {
             sum.activity = sum.activity.plus(activity);
         }
         Ok(sum)
+    }
+
+    /// Returns the threads of all processes. A process that ends meanwhile has none.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub(in crate::os) fn threads(set: &ProcessSet) -> io::Result<BTreeSet<i32>> {
+        let running = members(set)?.into_iter().filter(|member| !member.has_ended());
+        let threads = running.map(|member| threads_of(member.stat.pid)).filter_map(Result::ok);
+        Ok(threads.flatten().collect())
+    }
+
+    /// Returns the threads of a process.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read, or the process has ended.
+    pub(in crate::os) fn threads_of(pid: i32) -> io::Result<BTreeSet<i32>> {
+        let tasks = Process::new(pid).and_then(|process| process.tasks());
+        Ok(tasks.map_err(io::Error::other)?.flatten().map(|task| task.tid).collect())
     }
 
     /// Returns how many of the processes run. One that ended and was not waited for does not.

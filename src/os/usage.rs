@@ -3,10 +3,12 @@
 use crate::os::activity::ActivityReading;
 use crate::os::cgroup::ControlGroup;
 use crate::os::docker::container_process;
+use crate::os::instructions::{InstructionCounter, instructions_of};
 use crate::os::marked::ProcessMark;
 use crate::os::process_group::{
     ProcessSet, Usage, activity, find_tree, listens, sockets, started, stopped, usage,
 };
+use crate::record::Uncounted;
 use std::fmt;
 use std::io;
 
@@ -77,6 +79,15 @@ impl UsageOf {
             UsageOf::Processes(set) => activity(set),
             UsageOf::Container(_, of) => of.activity(),
             UsageOf::ControlGroup(group) => Ok(group.activity()),
+        }
+    }
+
+    /// Counts instructions from now on, of what runs now and of all that it starts.
+    pub(crate) fn count_instructions(&self) -> InstructionCounter {
+        match self {
+            UsageOf::Processes(set) => instructions_of(set),
+            UsageOf::Container(_, of) => of.count_instructions(),
+            UsageOf::ControlGroup(_) => InstructionCounter::absent(Uncounted::ControlGroup),
         }
     }
 

@@ -27,6 +27,14 @@ pub enum Uncounted {
     ControlGroup,
     /// This system does not have them.
     System,
+    /// The processor has no counter for them, or none that the system may use.
+    NoCounter,
+    /// The system does not let this user have the processor's counter.
+    CounterRefused,
+    /// The processor's counter counted something else for a part of the time.
+    CounterShared,
+    /// Threads came and went so fast that it is not known which of them were counted.
+    ThreadsChanged,
 }
 
 impl Uncounted {
@@ -44,6 +52,22 @@ impl Uncounted {
             }
             Uncounted::ControlGroup => "a control group does not count it",
             Uncounted::System => "this system does not count it",
+            Uncounted::NoCounter => {
+                "this machine has no counter of instructions that its system may use, as most virtual \
+                 machines"
+            }
+            Uncounted::CounterRefused => {
+                "the system does not let this user count instructions (perf_event_open): set the sysctl \
+                 kernel.perf_event_paranoid to 2 or less, run wsbench as the server's user or as root, and \
+                 allow the call in a container"
+            }
+            Uncounted::CounterShared => {
+                "the processor's counter of instructions was used for something else too: end other \
+                 profilers"
+            }
+            Uncounted::ThreadsChanged => {
+                "threads of the server came and went while counters were opened for them"
+            }
         }
     }
 }
@@ -75,12 +99,55 @@ impl KernelCounts {
     }
 }
 
+/// Instructions in user mode, or why they are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instructions {
+    /// So many.
+    Known(u64),
+    /// None.
+    Absent(Uncounted),
+}
+
+impl Default for Instructions {
+    /// They were not read.
+    fn default() -> Instructions {
+        Instructions::Absent(Uncounted::NotRead)
+    }
+}
+
+impl Instructions {
+    /// Adds those of another process. What is not known of one is not known of both.
+    #[must_use]
+    pub(crate) fn plus(self, other: Instructions) -> Instructions {
+        self.with(other, |a, b| Some(a.saturating_add(b)))
+    }
+    /// Returns what was added since an earlier reading of the same counter.
+    #[must_use]
+    pub(crate) fn since(self, before: Instructions) -> Instructions {
+        self.with(before, u64::checked_sub)
+    }
+    fn with(self, other: Instructions, of: fn(u64, u64) -> Option<u64>) -> Instructions {
+        match (self, other) {
+            (Instructions::Known(a), Instructions::Known(b)) => {
+                of(a, b).map_or(Instructions::Absent(Uncounted::Ended), Instructions::Known)
+            }
+            (Instructions::Absent(why), _) | (_, Instructions::Absent(why)) => {
+                Instructions::Absent(why)
+            }
+        }
+    }
+}
+
 /// The kernel's counts of a server's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessActivity {
     /// CPU nanoseconds in user mode and in the kernel, rounded to the kernel's ticks: what counts is
     /// their ratio.
     pub cpu_ns: KernelCounts,
+    /// Instructions in user mode.
+    #[serde(default)]
+    pub instructions: Instructions,
     /// Context switches: of threads that waited, and of threads that were preempted.
     pub context_switches: KernelCounts,
     /// Calls of the families of `read` and `write` (`syscr` and `syscw`). Those of `recv` and `send`
@@ -103,6 +170,7 @@ impl ProcessActivity {
         let absent = KernelCounts::Absent(why);
         ProcessActivity {
             cpu_ns: absent,
+            instructions: Instructions::Absent(why),
             context_switches: absent,
             io_calls: absent,
             page_faults: absent,
@@ -112,7 +180,13 @@ impl ProcessActivity {
     #[cfg(any(test, all(target_os = "linux", not(feature = "portable"))))]
     pub(crate) fn zero() -> ProcessActivity {
         let zero = KernelCounts::Known(0, 0);
-        ProcessActivity { cpu_ns: zero, context_switches: zero, io_calls: zero, page_faults: zero }
+        ProcessActivity {
+            cpu_ns: zero,
+            instructions: Instructions::Known(0),
+            context_switches: zero,
+            io_calls: zero,
+            page_faults: zero,
+        }
     }
     /// True if nothing was read.
     pub(crate) fn is_unread(&self) -> bool {
@@ -121,20 +195,22 @@ impl ProcessActivity {
     /// Adds those of another process.
     #[must_use]
     pub(crate) fn plus(self, other: ProcessActivity) -> ProcessActivity {
-        self.with(other, KernelCounts::plus)
+        self.with(other, KernelCounts::plus, Instructions::plus)
     }
     /// Returns what was added since an earlier reading.
     #[must_use]
     pub(crate) fn since(self, before: ProcessActivity) -> ProcessActivity {
-        self.with(before, KernelCounts::since)
+        self.with(before, KernelCounts::since, Instructions::since)
     }
     fn with(
         self,
         other: ProcessActivity,
         of: fn(KernelCounts, KernelCounts) -> KernelCounts,
+        of_instructions: fn(Instructions, Instructions) -> Instructions,
     ) -> ProcessActivity {
         ProcessActivity {
             cpu_ns: of(self.cpu_ns, other.cpu_ns),
+            instructions: of_instructions(self.instructions, other.instructions),
             context_switches: of(self.context_switches, other.context_switches),
             io_calls: of(self.io_calls, other.io_calls),
             page_faults: of(self.page_faults, other.page_faults),
@@ -178,11 +254,34 @@ mod tests {
         let json = serde_json::to_string(&activity).expect("numbers and names");
         assert_eq!(
             json,
-            r#"{"cpu_ns":{"known":[7,8]},"context_switches":{"absent":"control_group"},"io_calls":{"absent":"control_group"},"page_faults":{"absent":"control_group"}}"#
+            r#"{"cpu_ns":{"known":[7,8]},"instructions":{"absent":"control_group"},"context_switches":{"absent":"control_group"},"io_calls":{"absent":"control_group"},"page_faults":{"absent":"control_group"}}"#
         );
         assert_eq!(
             serde_json::from_str::<ProcessActivity>(&json).expect("it is the same"),
             activity
         );
+        // An older version knew no instructions.
+        let older = json.replace(r#""instructions":{"absent":"control_group"},"#, "");
+        let read = serde_json::from_str::<ProcessActivity>(&older).expect("all others are there");
+        assert_eq!(read, ProcessActivity { instructions: Instructions::default(), ..activity });
+    }
+
+    #[test]
+    fn instructions_add_up_and_what_is_not_known_has_its_reason() {
+        let (nine, four) = (Instructions::Known(9), Instructions::Known(4));
+        assert_eq!(
+            (nine.plus(four), nine.since(four)),
+            (Instructions::Known(13), Instructions::Known(5))
+        );
+        assert_eq!(four.since(nine), Instructions::Absent(Uncounted::Ended));
+        let none = Instructions::Absent(Uncounted::NoCounter);
+        for sum in [nine.plus(none), none.plus(nine), nine.since(none), none.since(nine)] {
+            assert_eq!(sum, none);
+        }
+        let all = ProcessActivity { instructions: nine, ..ProcessActivity::zero() };
+        let other = ProcessActivity { instructions: none, ..all };
+        assert_eq!(all.plus(all).instructions, Instructions::Known(18));
+        assert_eq!(all.since(all).instructions, Instructions::Known(0));
+        assert_eq!(all.plus(other).instructions, none);
     }
 }

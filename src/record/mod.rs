@@ -22,7 +22,7 @@ mod trace;
 mod transport_kind;
 mod window;
 
-pub use activity::{KernelCounts, ProcessActivity, Uncounted};
+pub use activity::{Instructions, KernelCounts, ProcessActivity, Uncounted};
 pub use counts::Counts;
 pub(crate) use fanout::FanOut;
 pub use fault::{ClientError, ClientErrorKind};

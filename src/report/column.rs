@@ -88,6 +88,10 @@ pub(crate) enum Compared {
 pub(crate) enum WhenCompared {
     /// If it is the latency that a client of the transport observes.
     Headline,
+    /// If it is known of both sides in every pair.
+    Instructions,
+    /// Always; if instructions are compared, no pair is run for its sake unless it seems worse.
+    CpuTime,
     /// Always.
     Always,
     /// If both sides have a driver of their own.

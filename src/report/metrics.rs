@@ -514,7 +514,7 @@ fn cost() -> Vec<Column> {
             .paired(0.05, WhenCompared::OwnDriver)
             .tracked("driver CPU"),
         cpu("server_cpu_us_per_message", "the server's CPU, user and system", |c| &c.server_cpu_us)
-            .paired(0.05, WhenCompared::Always)
+            .paired(0.05, WhenCompared::CpuTime)
             .tracked("server CPU"),
         memory("driver_resident_bytes_per_client", "added to the driver", |c| &c.driver_bytes)
             .paired(0.05, WhenCompared::OwnDriver)
@@ -543,6 +543,9 @@ fn server_activity() -> Vec<Column> {
         |name: &str, unit, about: &str, named: &'static str, of: fn(&ServerActivity) -> &Figure| {
             figure(name, unit, about, move |r| of(&r.cost.server)).beside(named)
         };
+    let instructions = "instructions of the server's processes in user mode, by the processor's counter \
+                        (perf_event_open): absent if the machine does not count them, as most virtual \
+                        machines, or the system does not let this user count";
     let user = "the server's CPU in user mode: its share by the kernel's account, which is rounded to 10 ms unless the \
                 server is the bundled one";
     let system = "the server's CPU in the kernel, by the same account";
@@ -556,6 +559,14 @@ fn server_activity() -> Vec<Column> {
                   sendto, sendmsg and io_uring there";
     let faults = "page faults of the server, with and without a read from a disk";
     vec![
+        of(
+            "server_instructions_per_message",
+            "instructions/message",
+            instructions,
+            "instructions",
+            |s| &s.instructions,
+        )
+        .paired(0.05, WhenCompared::Instructions),
         of("server_user_us_per_message", "µs/message", user, "user time", |s| &s.user_us),
         of("server_system_us_per_message", "µs/message", system, "system time", |s| &s.system_us),
         of(

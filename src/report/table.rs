@@ -354,6 +354,8 @@ pub struct CostFigures {
 /// What a server's processes did for a message, by the kernel's counts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerActivity {
+    /// Instructions in user mode a message.
+    pub instructions: Figure,
     /// CPU in user mode, in µs a message.
     pub user_us: Figure,
     /// CPU in the kernel, in µs a message.

@@ -19,7 +19,9 @@ pub use seconds::Seconds;
 pub use stop_reason::StopReason;
 
 pub use crate::predict::Curve;
-pub use crate::record::{KernelAudit, KernelCounts, ProcessActivity, ReceiveTimestamps, Uncounted};
+pub use crate::record::{
+    Instructions, KernelAudit, KernelCounts, ProcessActivity, ReceiveTimestamps, Uncounted,
+};
 
 use crate::feed::{StrangeTime, TimeGuess, Workload};
 use crate::predict::Model;

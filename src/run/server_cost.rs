@@ -1,6 +1,6 @@
 //! What an external server has used: CPU time and memory of its processes on this machine.
 
-use crate::os::{ProcessMark, UsageOf};
+use crate::os::{InstructionCounter, ProcessMark, UsageOf};
 use crate::plan::{ServerProcesses, usage_of};
 use crate::result::{Cost, ProcessActivity, ServerEnd, Uncounted};
 use crate::run::protocol::ResourceSample;
@@ -12,6 +12,8 @@ pub(crate) struct ServerCost {
     last_cpu_ns: u64,
     /// The threads whose context switches were counted last.
     threads: BTreeSet<i32>,
+    /// Counts instructions from the first sample on.
+    instructions: Option<InstructionCounter>,
     /// Why it is not known, if it is not.
     unknown: Option<String>,
     /// Whether its processes run on after the case.
@@ -33,16 +35,18 @@ impl ServerCost {
                 let others = format!("another process than {of} listens on port {port}");
                 ServerCost::new(of, port, &others, runs_on)
             }
-            Err(error) => {
-                let unknown = Some(error.to_string());
-                ServerCost { of: None, last_cpu_ns: 0, threads: BTreeSet::new(), unknown, runs_on }
-            }
+            Err(error) => ServerCost::without_sample(None, Some(error.to_string()), runs_on),
         }
     }
 
     fn new(of: UsageOf, port: u16, others: &str, runs_on: bool) -> ServerCost {
         let unknown = (of.listens(port) == Some(false)).then(|| others.to_owned());
-        ServerCost { of: Some(of), last_cpu_ns: 0, threads: BTreeSet::new(), unknown, runs_on }
+        ServerCost::without_sample(Some(of), unknown, runs_on)
+    }
+
+    fn without_sample(of: Option<UsageOf>, unknown: Option<String>, runs_on: bool) -> ServerCost {
+        let threads = BTreeSet::new();
+        ServerCost { of, last_cpu_ns: 0, threads, instructions: None, unknown, runs_on }
     }
 
     /// Returns what it has used so far; zeros if that is not known.
@@ -58,7 +62,9 @@ impl ServerCost {
             }
             Ok(usage) => {
                 self.last_cpu_ns = usage.cpu_ns;
-                let (activity, threads_ended) = read_activity(of, &mut self.threads);
+                let (mut activity, threads_ended) = read_activity(of, &mut self.threads);
+                let counter = self.instructions.get_or_insert_with(|| of.count_instructions());
+                activity.instructions = counter.read();
                 ResourceSample {
                     cpu_ns: usage.cpu_ns,
                     resident: usage.resident,

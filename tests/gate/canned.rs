@@ -2,6 +2,8 @@
 //! result in place of running, so that each run is as good or as bad as the test needs.
 
 use crate::support::{World, expect_code, finish, said, wsbench};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -41,10 +43,53 @@ fn late() -> String {
 
 /// A script of a world that stands for a wsbench. Its first `bad_runs` runs are late.
 fn wsbench_of(world: &World, name: &str, bad_runs: u32) -> String {
+    wsbench_with(world, name, SOUND, bad_runs)
+}
+
+fn wsbench_with(world: &World, name: &str, sound: &str, bad_runs: u32) -> String {
     world.executable(name, &SCRIPT.replace("BAD_RUNS", &bad_runs.to_string()));
-    world.write(&format!("{name}.sound"), SOUND);
+    world.write(&format!("{name}.sound"), sound);
     world.write(&format!("{name}.bad"), late());
     world.path(name).display().to_string()
+}
+
+/// A sound result whose servers used so much more CPU time, and so many instructions if they are counted.
+fn with_costs(cpu: f64, instructions: Option<u64>) -> String {
+    let none = json!({ "absent": "system" });
+    let counted = instructions.map_or(json!({ "absent": "no_counter" }), |n| json!({ "known": n }));
+    let of = |line: &str| {
+        let mut value: Value = serde_json::from_str(line).expect("a line of a result");
+        let Some(cost) = value.get_mut("server").map(|server| &mut server["cost"]) else {
+            return line.to_owned();
+        };
+        let ns = cost["cpu_ns"].as_u64().expect("it has CPU time") as f64;
+        cost["cpu_ns"] = ((ns * cpu) as u64).into();
+        cost["activity"] = json!({
+            "cpu_ns": none, "instructions": counted, "context_switches": none, "io_calls": none,
+            "page_faults": none,
+        });
+        value.to_string()
+    };
+    SOUND.lines().map(|line| of(line) + "\n").collect()
+}
+
+/// Compares a server with one of other costs: more CPU time, and other instructions.
+fn compare_costs(a: Option<u64>, b: Option<u64>, cpu: f64) -> (Output, Value) {
+    let world = World::new(SCENARIO);
+    let a = wsbench_with(&world, "a", &with_costs(1.0, a), 0);
+    let b = wsbench_with(&world, "b", &with_costs(cpu, b), 0);
+    let mut command = wsbench(&["compare", "--quiet", "--only-noisy", "--a", &a, "--b", &b]);
+    command.args(["--format", "json"]).arg(world.path("scenario.toml"));
+    let output = finish(command.arg("--out").arg(world.path("out")));
+    let judgement = serde_json::from_slice(&output.stdout).expect("JSON alone");
+    (output, judgement)
+}
+
+/// The decisions on a metric.
+fn decisions(judgement: &Value, metric: &str) -> BTreeSet<String> {
+    let findings = judgement["findings"].as_array().expect("findings").iter();
+    let of_metric = findings.filter(|finding| finding["subject"]["metric"] == metric);
+    of_metric.map(|finding| finding["decision"].as_str().expect("a name").to_owned()).collect()
 }
 
 /// Compares a sound A with a B whose first runs are late.
@@ -138,6 +183,39 @@ fn a_comparison_without_a_pair_says_why() {
     let why =
         "no figure of B could be compared with A's: --time 1ms leaves no time for a further pair";
     assert!(text.contains(why), "{text}");
+}
+
+const INSTRUCTIONS: &str = "server_instructions_per_message";
+const CPU: &str = "server_cpu_us_per_message";
+
+/// CPU time is the same in every run: a fifth more instructions fail.
+#[test]
+fn instructions_decide_if_both_sides_have_them() {
+    let (output, judgement) = compare_costs(Some(1_000_000_000), Some(1_200_000_000), 1.0);
+    expect_code(&output, 98);
+    assert_eq!(decisions(&judgement, INSTRUCTIONS), ["fail".to_owned()].into());
+    assert_eq!(decisions(&judgement, CPU), ["pass".to_owned()].into());
+}
+
+/// Time in the kernel is in no instruction that is counted.
+#[test]
+fn cpu_time_fails_beside_instructions_that_pass() {
+    let (output, judgement) = compare_costs(Some(1_000_000_000), Some(1_000_000_000), 1.2);
+    expect_code(&output, 98);
+    assert_eq!(decisions(&judgement, INSTRUCTIONS), ["pass".to_owned()].into());
+    assert_eq!(decisions(&judgement, CPU), ["fail".to_owned()].into());
+}
+
+/// Without instructions of a side nothing changes.
+#[test]
+fn cpu_time_decides_if_a_side_has_no_instructions() {
+    for a in [None, Some(1_000_000_000)] {
+        let (output, judgement) = compare_costs(a, None, 1.0);
+        expect_code(&output, 0);
+        assert_eq!(decisions(&judgement, INSTRUCTIONS), BTreeSet::new());
+        assert_eq!(decisions(&judgement, CPU), ["pass".to_owned()].into());
+        assert!(!judgement["notes"].to_string().contains(INSTRUCTIONS), "{}", judgement["notes"]);
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use wsbench::internals::record::{
 };
 use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{
-    CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit, KernelCounts,
-    ProcessActivity, ReceiveTimestamps, RunResult, SCHEMA, ServerEnd, Uncounted,
+    CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, Instructions, KernelAudit,
+    KernelCounts, ProcessActivity, ReceiveTimestamps, RunResult, SCHEMA, ServerEnd, Uncounted,
 };
 use wsbench::internals::units::{Bytes, SECOND_NS};
 
@@ -240,6 +240,7 @@ fn window(series: Series, turns: u64, clients: u64, floor: bool) -> Window {
 fn activity(messages: u64) -> ProcessActivity {
     ProcessActivity {
         cpu_ns: KernelCounts::Known(messages * 1_200, messages * 4_000),
+        instructions: Instructions::Known(messages * 5_500),
         context_switches: KernelCounts::Known(messages * 5 / 4, messages / 20),
         io_calls: KernelCounts::Absent(Uncounted::NotPermitted),
         page_faults: KernelCounts::Known(messages / 100, 0),

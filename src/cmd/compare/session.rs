@@ -21,10 +21,9 @@ use crate::error::{Outcome, at};
 use crate::gate::baseline;
 use crate::gate::beside;
 use crate::gate::invariants::Invariants;
-use crate::gate::latency_shift;
 use crate::gate::loads;
 use crate::gate::paired::{
-    Looks, NextStep, PairOrder, PairedMetric, Question, Rules, Verdicts, judge, order,
+    Looks, NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
 };
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
@@ -416,9 +415,8 @@ impl<'a> PairSession<'a> {
     fn judge(&self) -> (VaryingMetrics, Verdicts) {
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         let own_drivers = self.terms.sides.iter().all(ComparedSide::has_own_driver);
-        let mut samples = pairs::collect(&pairs, &self.terms.margins, own_drivers);
         let tracked = &self.terms.tracked;
-        samples.metrics.retain(|metric| tracked.is_empty() || tracked.contains(&metric.subject));
+        let mut samples = pairs::collect(&pairs, &self.terms.margins, own_drivers, tracked);
         if matches!(self.terms.rules.looks, Looks::EveryPair { .. }) && tracked.is_empty() {
             samples.metrics.extend(pairs::latency_shifts(&pairs, &self.terms.margins));
         }
@@ -430,7 +428,7 @@ impl<'a> PairSession<'a> {
         let (mut samples, mut verdicts) = self.judge();
         // Holm's correction is over the shifts too.
         let family = samples.metrics.len();
-        let unseen_shifts = keep_failed_shifts(&mut samples.metrics, &mut verdicts.findings);
+        let undecided = keep_decided(&mut samples.metrics, &mut verdicts.findings);
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         beside::add(&mut verdicts.findings, &pairs);
         let mut judgement = Judgement::new(self.terms.title.clone());
@@ -479,7 +477,7 @@ impl<'a> PairSession<'a> {
         judgement.notes.extend(self.notes);
         judgement.notes.extend(loads.notes);
         judgement.notes.extend(samples.left_out);
-        judgement.notes.extend(unseen_shifts);
+        judgement.notes.extend(undecided);
         judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.describe());
         judgement.notes.extend(self.terms.rules.undecidable(family));
@@ -503,21 +501,19 @@ fn nothing_compared(why: [Option<String>; 2]) -> Finding {
     FailedCheck::of_run(Check::SomethingCompared, text).finding("B", Kind::Check)
 }
 
-/// Takes away what was only asked whether it is worse, unless it is. Returns a sentence for each.
-fn keep_failed_shifts(metrics: &mut Vec<PairedMetric>, findings: &mut Vec<Finding>) -> Vec<String> {
-    let mut unseen = Vec::new();
+/// Takes away what takes no part in the decision. Returns a sentence for each.
+fn keep_decided(metrics: &mut Vec<PairedMetric>, findings: &mut Vec<Finding>) -> Vec<String> {
+    let mut undecided = Vec::new();
     let all = std::mem::take(metrics).into_iter().zip(std::mem::take(findings));
     for (metric, mut finding) in all {
-        if metric.question == Question::IsWorse
-            && let Some(why) = latency_shift::explain(&mut finding)
-        {
-            unseen.push(why);
+        if let Some(why) = pairs::explain_left_out(metric.question, &mut finding) {
+            undecided.push(why);
             continue;
         }
         metrics.push(metric);
         findings.push(finding);
     }
-    unseen
+    undecided
 }
 
 /// Says in a line in which exact figures two different servers differ; `None` if in none.

@@ -122,6 +122,14 @@ impl<'a> MetricPairs<'a> {
         let is_decided = matches!(self.evidence, Evidence::FromBelow { .. });
         !is_decided && self.complete > 0 && self.complete < self.pairs as usize
     }
+    /// True if B is worse than A by the margin or more, whatever the evidence for that is.
+    pub(super) fn seems_worse(&self) -> bool {
+        match &self.evidence {
+            Evidence::Ratios(ratios) => ratios.estimate() >= self.margin,
+            Evidence::FromZero(_) | Evidence::FromBelow { .. } => true,
+            Evidence::ToZero(_) | Evidence::NoRatio(_) | Evidence::NoFigure(_) => false,
+        }
+    }
     /// True if B equals A in every pair.
     pub(super) fn same(&self) -> bool {
         match &self.evidence {

@@ -81,6 +81,9 @@ pub struct PairedMetric {
 pub enum Question {
     /// Whether it is worse or within its margin: pairs go on until one of both is decided.
     WorseOrNot,
+    /// Whether it is worse, beside a metric that decides: pairs go on for its sake as long as its estimate is at
+    /// its margin or above.
+    SeemsWorse,
     /// Whether it is worse: pairs do not go on for its sake, and it may have fewer of them.
     IsWorse,
 }
@@ -269,7 +272,7 @@ pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
     let looks = rules.deciding();
     let look = looks.iter().copied().rfind(|look| *look <= ran);
     let evaluated = |m: &PairedMetric| match m.question {
-        Question::WorseOrNot => look.unwrap_or(ran),
+        Question::WorseOrNot | Question::SeemsWorse => look.unwrap_or(ran),
         Question::IsWorse => look.unwrap_or(ran).min(m.pairs.len() as u32),
     };
     let tested: Vec<MetricPairs> =
@@ -290,9 +293,12 @@ pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
         .collect();
     // A figure that some pairs lack stays missing.
     let open = |(f, e): (&Finding, &MetricPairs)| {
-        f.decision == Decision::Inconclusive
-            && e.metric.question == Question::WorseOrNot
-            && (e.pairs == 0 || !e.lacks_some())
+        let is_waited_for = match e.metric.question {
+            Question::WorseOrNot => true,
+            Question::SeemsWorse => e.seems_worse(),
+            Question::IsWorse => false,
+        };
+        f.decision == Decision::Inconclusive && is_waited_for && (e.pairs == 0 || !e.lacks_some())
     };
     let undecided = findings.iter().zip(&tested).any(open);
     let next = match looks.into_iter().find(|look| *look > ran) {

@@ -50,6 +50,26 @@ fn absent(mut metric: PairedMetric, a: usize, b: usize) -> PairedMetric {
     metric
 }
 
+/// Of what stands beside a metric that decides, only what seems worse is waited for.
+#[test]
+fn pairs_go_on_for_what_seems_worse() {
+    let next = |percent: f64, question: Question| {
+        let (finding, next) = one(PairedMetric { question, ..cpu(10, percent, 30.0) });
+        assert_eq!(finding.decision, Decision::Inconclusive, "{percent} {finding:?}");
+        next == NextStep::Enough
+    };
+    for (percent, question, is_enough) in [
+        (12.0, Question::WorseOrNot, false),
+        (12.0, Question::SeemsWorse, false),
+        (12.0, Question::IsWorse, true),
+        (0.0, Question::WorseOrNot, false),
+        (0.0, Question::SeemsWorse, true),
+        (0.0, Question::IsWorse, true),
+    ] {
+        assert_eq!(next(percent, question), is_enough, "{percent} {question:?}");
+    }
+}
+
 #[test]
 fn the_sentence_of_each_decision() {
     let table = [

@@ -5,7 +5,7 @@ use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, SilentProcesses};
 use crate::report::table::{Audit, Connecting, CostFigures, ServerActivity};
 use crate::result;
-use crate::result::{KernelCounts, ProcessActivity, SocketChange};
+use crate::result::{Instructions, KernelCounts, ProcessActivity, SocketChange};
 use crate::units::{human_bytes, thousands};
 
 const NO_DRIVER: &str = "no driver process reported its end";
@@ -104,6 +104,15 @@ fn server_activity(group: &Group, servers: &[result::Cost], messages: &Figure) -
         }
     };
     ServerActivity {
+        instructions: server_figure(group, "server_cpu", || {
+            let figure = match all.as_ref().map(|activity| activity.instructions) {
+                None => Figure::absent(NO_SERVER),
+                Some(Instructions::Absent(why)) => Figure::absent(why.why()),
+                Some(Instructions::Known(0)) => Figure::absent("no instruction was counted"),
+                Some(Instructions::Known(count)) => Figure::count(count),
+            };
+            figure.over(messages, "nothing was received")
+        }),
         user_us: part(|user, _| user),
         system_us: part(|_, system| system),
         context_switches: figure(
