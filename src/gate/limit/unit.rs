@@ -30,6 +30,9 @@ tabled! {
         Calls = ("a number of calls", "a number of calls", &["calls", "call"]),
         /// Page faults.
         PageFaults = ("a number of page faults", "a number of page faults", &["faults", "fault"]),
+        /// Instructions that a processor ran.
+        Instructions = ("a number of instructions", "a number of instructions",
+            &["instructions", "instruction"]),
         /// Updates.
         Updates = ("a number of updates", "a number of updates", &["updates", "update"]),
     }
@@ -131,6 +134,7 @@ impl Dimension {
             "switches" => (Base::Switches, ONE),
             "calls" => (Base::Calls, ONE),
             "faults" => (Base::PageFaults, ONE),
+            "instructions" => (Base::Instructions, ONE),
             "updates" => (Base::Updates, ONE),
             _ => return None,
         };
@@ -180,6 +184,7 @@ impl Dimension {
             | Base::Switches
             | Base::Calls
             | Base::PageFaults
+            | Base::Instructions
             | Base::Updates => {
                 self.base.row().2.iter().map(|name| ((*name).to_owned(), ONE)).collect()
             }
