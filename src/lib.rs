@@ -347,7 +347,8 @@ pub mod internals {
         pub use crate::report::chapter::as_printed;
         pub use crate::report::check::{Check, CheckOutcome, CheckResult};
         pub use crate::report::finding::{
-            Beside, ChangedFigure, Decision, Effect, Finding, Judgement, Kind, Side, Subject,
+            Beside, ChangeScale, ChangedFigure, Decision, Effect, Finding, Judgement, Kind, Side,
+            Subject,
         };
         pub use crate::report::format::text::terminal;
         pub use crate::report::layer::{Layer, Quantity, Statistic, Way};
@@ -375,7 +376,7 @@ pub mod internals {
     pub mod result {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, Instructions,
-            KernelAudit, KernelCounts, LostProcess, ProcessActivity, ProcessRole,
+            KernelAudit, KernelCounts, LostProcess, MemoryReading, ProcessActivity, ProcessRole,
             ReceiveTimestamps, RunResult, SCHEMA, Seconds, ServerEnd, SocketChange, StopReason,
             Uncounted,
         };

@@ -289,6 +289,36 @@ fn fill_control_group(folder: PathBuf) {
     });
 }
 
+/// A pushed series of 300 messages.
+const PUSHED: &str = "clients = [10]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
+                      driver_lateness = \"500ms\"\n[feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n";
+
+/// What is kept of each message is what the memory grows by, of a server that is started; and a sound one grows
+/// by less than a page for ten messages, the bundled one too.
+#[test]
+fn a_leak_is_what_the_server_grows_by_for_a_message() {
+    const LEAK: f64 = 8_192.0;
+    let growth = |server: &str| {
+        let world = World::new(&format!("{PUSHED}{server}"));
+        let output = finish(&mut world.run(&["--reports", "csv,json"]));
+        expect_ran(&world, &output);
+        number(&row(&world), "server_resident_growth_bytes_per_message")
+    };
+    let started = |more: &str| {
+        format!(
+            "[server]\nurl = \"http://127.0.0.1:{{port}}\"\ncommand = [\"{}\", \"serve\", \"--bind\", \
+             \"127.0.0.1:{{port}}\", \"--rate\", \"20/s\"{more}]\n",
+            env!("CARGO_BIN_EXE_wsbench")
+        )
+    };
+    let leak = growth(&started(", \"--fault\", \"leak=8KiB\""));
+    assert!((0.7 * LEAK..1.6 * LEAK).contains(&leak), "{leak}");
+    for server in [started(""), String::new()] {
+        let sound = growth(&server);
+        assert!(sound.abs() < 410.0, "{sound}: {server}");
+    }
+}
+
 #[test]
 fn a_control_group_is_measured_by_its_files() {
     let world = World::new("");
@@ -313,6 +343,9 @@ fn a_control_group_is_measured_by_its_files() {
     let memory = number(&row, "server_resident_bytes_per_client");
     assert!((1.0..10_000.0).contains(&memory), "{memory}: {}", said(&output));
     assert!(flat(&output).contains("without its page cache"), "{}", said(&output));
+    // A window of 1,500 ms over 120 messages.
+    let growth = number(&row, "server_resident_growth_bytes_per_message");
+    assert!((6.0..25.0).contains(&growth), "{growth}: {}", said(&output));
 }
 
 #[test]

@@ -23,7 +23,7 @@
 use crate::gate::paired::{PairedMetric, Question};
 use crate::record::Metric;
 use crate::report::Figure;
-use crate::report::finding::{Decision, Finding, Subject};
+use crate::report::finding::{ChangeScale, Decision, Finding, Subject};
 use crate::report::table::{Row, Table};
 
 /// Percentiles that are compared: 5, 10 … 95.
@@ -55,6 +55,7 @@ pub(crate) fn metric(
     Some(PairedMetric {
         subject: Subject::of_row(&row.series, row.clients, &name),
         unit: "-".to_owned(),
+        scale: ChangeScale::Relative,
         margin,
         pairs: figures(&runs),
         question: Question::IsWorse,
@@ -167,6 +168,7 @@ mod tests {
             let metric = PairedMetric {
                 subject: Subject::of_row("websocket", 100, "delivery_latency_shift_factor"),
                 unit: "-".to_owned(),
+                scale: ChangeScale::Relative,
                 margin: 0.05,
                 pairs: all[..count].to_vec(),
                 question: Question::IsWorse,

@@ -10,6 +10,7 @@
 //! | `paired` | B against A over pairs of runs | the signed-rank test of `signed_rank` |
 //! | `pairs` | the metrics of pairs of runs that vary | columns of `summary.csv`, each with its margin |
 //! | `beside` | what changed beside a figure that got worse | its size and sign over the same pairs |
+//! | `growth` | the growth of a server's memory | kept if it has an answer |
 //! | `latency_shift` | latencies between the compared percentiles | against those of all earlier pairs |
 //! | `invariants` | the figures of pairs of runs that do not vary | by `baseline` |
 //! | `loads` | how much came in all pairs of runs | chance and a window's edges |
@@ -25,6 +26,7 @@ pub(crate) mod baseline;
 pub(crate) mod beside;
 pub(crate) mod change_points;
 pub(crate) mod confidence_sequence;
+pub(crate) mod growth;
 pub(crate) mod history;
 pub(crate) mod invariants;
 pub(crate) mod latency_shift;

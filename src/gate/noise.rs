@@ -4,7 +4,7 @@
 use crate::gate::paired::{PairOrder, PairedMetric, Rules, Verdicts};
 use crate::gate::signed_rank::median;
 use crate::report::Figure;
-use crate::report::finding::{Decision, Finding, Subject};
+use crate::report::finding::{ChangeScale, Decision, Finding, Subject};
 
 /// The most pairs that are considered.
 const MOST_PAIRS: u32 = 1000;
@@ -18,7 +18,9 @@ pub(crate) struct Noise {
     pub unit: String,
     /// The median of all runs.
     pub median: Figure,
-    /// The standard deviation of the pairs' log ratios: 0.01 is about 1 %.
+    /// What changes and their noise are measured by.
+    pub scale: ChangeScale,
+    /// The standard deviation of the pairs' log ratios, 0.01 is about 1 %, or of their differences.
     pub sigma: Figure,
     /// The relative change from the first run to the last, by the line through the logarithms of all:
     /// 0.05 is 5 %.
@@ -45,7 +47,7 @@ pub(crate) fn measure(
     let of = |(metric, finding): (&PairedMetric, &Finding)| {
         let none = || Figure::absent("fewer than two pairs have a ratio");
         let sigma = finding.effect.map(|e| e.noise);
-        let seen = |pairs| sigma.and_then(|s| rules.detectable(s, pairs));
+        let seen = |pairs| sigma.and_then(|s| rules.detectable(metric.scale, s, pairs));
         let shown = |pairs: u32| (pairs, seen(pairs).map_or_else(none, Figure::known));
         let runs = in_time(metric, orders);
         let able = rules.deciding().first().copied().unwrap_or(MOST_PAIRS);
@@ -54,6 +56,7 @@ pub(crate) fn measure(
             subject: metric.subject.clone(),
             unit: metric.unit.clone(),
             median: median(&runs).map_or_else(none, Figure::known),
+            scale: metric.scale,
             sigma: sigma.map_or_else(none, Figure::known),
             drift: drift(&runs).map_or_else(none, Figure::known),
             detectable: rules.numbers().iter().map(|&pairs| shown(pairs)).collect(),
@@ -107,6 +110,7 @@ mod tests {
                 metric: "server_cpu_us_per_message".to_owned(),
             },
             unit: "µs/message".to_owned(),
+            scale: ChangeScale::Relative,
             margin: 0.05,
             pairs: values.iter().map(|&(a, b)| (Figure::known(a), Figure::known(b))).collect(),
             question: Question::WorseOrNot,

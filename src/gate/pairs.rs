@@ -3,11 +3,13 @@
 
 use crate::config::nearest;
 use crate::gate::baseline;
+use crate::gate::growth;
 use crate::gate::latency_shift;
+use crate::gate::limit::Dimension;
 use crate::gate::paired::{PairedMetric, Question};
 use crate::record::Metric;
 use crate::report::Figure;
-use crate::report::finding::{Decision, Finding, Subject};
+use crate::report::finding::{ChangeScale, Decision, Finding, Subject};
 use crate::report::metrics::{Column, Compared, WhenCompared, columns};
 use crate::report::table::{Row, Table};
 use crate::units::{thousands, three};
@@ -18,13 +20,16 @@ struct ComparedColumn {
     column: Column,
     /// The change that is tolerated if the user names none.
     margin: f64,
+    scale: ChangeScale,
     when: WhenCompared,
 }
 
 /// Returns the metrics in the order of reports: latencies, the server's cost, the driver's.
 fn compared_columns() -> Vec<ComparedColumn> {
     let paired = columns().into_iter().filter_map(|column| match column.compared {
-        Compared::Paired { margin, when } => Some(ComparedColumn { column, margin, when }),
+        Compared::Paired { margin, scale, when } => {
+            Some(ComparedColumn { column, margin, scale, when })
+        }
         Compared::Kept | Compared::No => None,
     });
     let mut all: Vec<ComparedColumn> = paired.collect();
@@ -32,7 +37,7 @@ fn compared_columns() -> Vec<ComparedColumn> {
     all
 }
 
-/// The largest change that can be tolerated: tenfold.
+/// The largest relative change that can be tolerated: tenfold.
 const MOST_MARGIN: f64 = 9.0;
 
 /// The changes that are tolerated.
@@ -40,7 +45,8 @@ const MOST_MARGIN: f64 = 9.0;
 pub(crate) struct Margins(BTreeMap<String, f64>);
 
 impl Margins {
-    /// Reads `METRIC=10%` each; the last one of a metric holds.
+    /// Reads `METRIC=10%` each, or `METRIC=16B` if the figure is compared by its difference; the last one of a
+    /// metric holds.
     ///
     /// # Errors
     /// A sentence with what is wrong and what would be right.
@@ -49,7 +55,11 @@ impl Margins {
     }
     /// Tolerates a change of a metric, by the name of its column.
     pub(crate) fn tolerate(&mut self, metric: &str, margin: f64) {
-        self.0.insert(metric.to_owned(), margin.min(MOST_MARGIN));
+        let most = match scale_of(metric) {
+            ChangeScale::Relative => MOST_MARGIN,
+            ChangeScale::Difference => f64::MAX,
+        };
+        self.0.insert(metric.to_owned(), margin.min(most));
     }
     /// Excuses a difference of a figure that should be equal if the user tolerates as much.
     pub(crate) fn excuse(&self, mut finding: Finding) -> Finding {
@@ -95,6 +105,9 @@ fn margin(text: &str) -> Result<(String, f64), String> {
     let metrics = compared_columns();
     let exact = baseline::exact_metrics();
     let varying = metrics.iter().find(|one| one.column.is_named(metric));
+    if let Some(one) = varying.filter(|one| one.scale == ChangeScale::Difference) {
+        return difference_margin(&one.column, share);
+    }
     let varying = varying.map(|one| one.column.name.clone());
     let Some(name) = varying.or_else(|| exact.iter().find(|name| *name == metric).cloned()) else {
         let varying = metrics.iter().map(|one| one.column.name.as_str());
@@ -112,6 +125,34 @@ fn margin(text: &str) -> Result<(String, f64), String> {
         Ok(margin) if margin > 0.0 && margin <= MOST_MARGIN => Ok((name, margin)),
         _ => Err(format!("{share:?} is no margin: it must be above 0% and at most 900%")),
     }
+}
+
+/// Reads the margin of a figure that is compared by its difference: `16B`.
+fn difference_margin(column: &Column, text: &str) -> Result<(String, f64), String> {
+    let name = &column.name;
+    let text = text.trim();
+    let digits = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '_')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let wrong = |why: String| {
+        format!("{text:?} is no margin of {name}, which is compared by its difference: {why}")
+    };
+    let number: f64 = number
+        .replace('_', "")
+        .parse()
+        .map_err(|_| wrong(format!("write for example --margin {name}=16B")))?;
+    // Every column has a unit that is known.
+    let dimension = Dimension::of(column.unit).unwrap_or(Dimension::NUMBER);
+    match dimension.scale(number, unit.trim(), name).map_err(wrong)?.number {
+        margin if margin > 0.0 && margin.is_finite() => Ok((name.clone(), margin)),
+        _ => Err(wrong("it must be above zero".to_owned())),
+    }
+}
+
+/// Returns what the change of a metric is measured by; of one that does not vary it is relative.
+fn scale_of(metric: &str) -> ChangeScale {
+    let all = compared_columns();
+    let found = all.iter().find(|one| one.column.name == metric);
+    found.map_or(ChangeScale::Relative, |one| one.scale)
 }
 
 /// Returns how many metrics a comparison of so many series and client counts has at the most: a run may
@@ -158,7 +199,7 @@ pub(crate) fn collect(
                 && is_tracked(&metric.column)
                 && is_known_everywhere(&figures(pairs, row, &metric.column))
         });
-        for (place, ComparedColumn { column, margin, when }) in metrics.iter().enumerate() {
+        for (place, ComparedColumn { column, margin, scale, when }) in metrics.iter().enumerate() {
             let is_compared = match when {
                 WhenCompared::Headline => column.latency == Some(headline),
                 WhenCompared::Instructions => counts_instructions,
@@ -175,11 +216,15 @@ pub(crate) fn collect(
                 None => collected.metrics.push(PairedMetric {
                     subject: subject(column),
                     unit: column.unit.to_owned(),
+                    scale: *scale,
                     margin: margin_of(column, *margin, *when, margins, &metrics),
                     pairs: figures,
-                    question: match when {
-                        WhenCompared::CpuTime if counts_instructions => Question::SeemsWorse,
-                        _ => Question::WorseOrNot,
+                    question: match (when, scale) {
+                        (WhenCompared::CpuTime, _) if counts_instructions => Question::SeemsWorse,
+                        (_, ChangeScale::Relative) => Question::WorseOrNot,
+                        // A server that collects garbage grows and shrinks by more than any margin: that
+                        // alone keeps no comparison open.
+                        (_, ChangeScale::Difference) => Question::IsWorse,
                     },
                 }),
             }
@@ -260,11 +305,12 @@ fn margin_of(
 
 /// Says what was found in a figure that takes no part in the decision, since it was only asked whether it is
 /// worse; `None` if it takes part.
-pub(crate) fn explain_left_out(question: Question, finding: &mut Finding) -> Option<String> {
-    match question {
-        Question::WorseOrNot => None,
-        Question::IsWorse => latency_shift::explain(finding),
-        Question::SeemsWorse => {
+pub(crate) fn explain_left_out(metric: &PairedMetric, finding: &mut Finding) -> Option<String> {
+    match (metric.question, metric.scale) {
+        (Question::WorseOrNot, _) => None,
+        (Question::IsWorse, ChangeScale::Relative) => latency_shift::explain(finding),
+        (Question::IsWorse, ChangeScale::Difference) => growth::explain(finding),
+        (Question::SeemsWorse, _) => {
             let seems_worse = finding.effect.is_none_or(|effect| effect.estimate >= effect.margin);
             if finding.decision != Decision::Inconclusive || seems_worse {
                 return None;
@@ -295,7 +341,7 @@ mod tests {
     #[test]
     fn a_comparison_has_at_most_the_metrics_that_its_sides_can_have() {
         assert_eq!(most_metrics(3, false, false), 6);
-        assert_eq!((most_metrics(1, true, false), most_metrics(1, true, true)), (4, 6));
+        assert_eq!((most_metrics(1, true, false), most_metrics(1, true, true)), (5, 7));
     }
 
     #[test]
@@ -311,6 +357,7 @@ mod tests {
                 "server_instructions_per_message",
                 "server_cpu_us_per_message",
                 "server_resident_bytes_per_client",
+                "server_resident_growth_bytes_per_message",
                 "driver_cpu_us_per_message",
                 "driver_resident_bytes_per_client",
             ]
@@ -339,6 +386,31 @@ mod tests {
         let given = [format!("{cpu}=10%"), format!("{cpu}=20%")];
         assert_eq!(Margins::read(&given).map(|m| m.of(cpu, 0.05)), Ok(0.2));
         assert_eq!(Margins::default().of(cpu, 0.05), 0.05);
+    }
+
+    /// One of a figure that is about zero is in its unit, and has no share as an upper end.
+    #[test]
+    fn a_margin_of_a_difference_has_the_figures_unit() {
+        let growth = "server_resident_growth_bytes_per_message";
+        for (text, bytes) in [("16B", 16.0), (" 1 KiB/message ", 1_024.0), ("0.5B", 0.5)] {
+            assert_eq!(margin(&format!("{growth}={text}")), Ok((growth.to_owned(), bytes)));
+        }
+        for (text, part) in [
+            ("5%", "\"%\" is not a unit of"),
+            ("16", "16 has no unit"),
+            ("0B", "above zero"),
+            ("-1B", "write for example --margin"),
+            ("", "write for example --margin"),
+            ("1.2.3B", "write for example --margin"),
+        ] {
+            let why = margin(&format!("{growth}={text}")).unwrap_err();
+            assert!(why.contains(part) && why.contains(growth), "{text}: {why}");
+        }
+        let mut margins = Margins::default();
+        margins.tolerate(growth, 500.0);
+        margins.tolerate("server_cpu_us_per_message", 500.0);
+        assert_eq!(margins.of(growth, 8.0), 500.0);
+        assert_eq!(margins.of("server_cpu_us_per_message", 0.05), MOST_MARGIN);
     }
 
     #[test]

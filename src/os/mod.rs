@@ -44,7 +44,7 @@ pub(crate) use random::random_bytes;
 pub(crate) use scheduling::set_batch_scheduling;
 pub(crate) use signal_group::{Signal, signal_group};
 pub(crate) use signals::{Caught, Signals, outlive_file_size_limit, outlive_interrupts};
-pub(crate) use usage::UsageOf;
+pub(crate) use usage::{MemoryOf, UsageOf};
 
 /// Waits until something is so, a minute at most.
 #[cfg(all(test, target_os = "linux", not(feature = "portable")))]

@@ -48,7 +48,7 @@ pub(crate) struct Usage {
     pub processes: u32,
 }
 
-pub(super) use read::{activity, find_tree, listens, sockets, started, stopped, usage};
+pub(super) use read::{activity, find_tree, listens, pids, sockets, started, stopped, usage};
 pub(crate) use read::{group_alive, listeners};
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(super) use read::{threads, threads_of};
@@ -208,6 +208,15 @@ mod read {
             0 => Err(io::Error::new(io::ErrorKind::NotFound, none)),
             _ => Ok(sum),
         }
+    }
+
+    /// Returns the numbers of the processes that run now.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub(in crate::os) fn pids(set: &ProcessSet) -> io::Result<Vec<i32>> {
+        let running = members(set)?.into_iter().filter(|member| !member.has_ended());
+        Ok(running.map(|member| member.stat.pid).collect())
     }
 
     /// What processes have done so far, with the children that they waited for, but without the
@@ -396,6 +405,12 @@ mod read {
         _addresses: impl Iterator<Item = &'a std::net::SocketAddr> + Clone,
     ) -> std::collections::BTreeSet<i32> {
         std::collections::BTreeSet::new()
+    }
+
+    /// # Errors
+    /// Always.
+    pub(in crate::os) fn pids(_set: &ProcessSet) -> io::Result<Vec<i32>> {
+        needs_linux()
     }
 
     /// Not known.

@@ -5,8 +5,9 @@ use crate::os::cgroup::ControlGroup;
 use crate::os::docker::container_process;
 use crate::os::instructions::{InstructionCounter, instructions_of};
 use crate::os::marked::ProcessMark;
+use crate::os::memory::resident_bytes_of;
 use crate::os::process_group::{
-    ProcessSet, Usage, activity, find_tree, listens, sockets, started, stopped, usage,
+    ProcessSet, Usage, activity, find_tree, listens, pids, sockets, started, stopped, usage,
 };
 use crate::record::Uncounted;
 use std::fmt;
@@ -70,6 +71,17 @@ impl UsageOf {
         }
     }
 
+    /// Returns whose memory it is now, to be read again and again; `None` if nobody counts it.
+    pub(crate) fn memory(&self) -> Option<MemoryOf> {
+        match self {
+            UsageOf::Processes(set) => pids(set).ok().map(MemoryOf::Processes),
+            UsageOf::Container(_, of) => of.memory(),
+            UsageOf::ControlGroup(group) => {
+                group.counts_memory().then(|| MemoryOf::ControlGroup(group.clone()))
+            }
+        }
+    }
+
     /// Returns what was done so far, by the kernel's counts.
     ///
     /// # Errors
@@ -125,6 +137,28 @@ impl UsageOf {
             UsageOf::Processes(set) => stopped(set),
             UsageOf::Container(_, of) => of.stopped(),
             UsageOf::ControlGroup(_) => None,
+        }
+    }
+}
+
+/// Whose memory is read again and again, without looking at all processes of the machine each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MemoryOf {
+    /// These processes: what they start later is not among them.
+    Processes(Vec<i32>),
+    /// A control group.
+    ControlGroup(ControlGroup),
+}
+
+impl MemoryOf {
+    /// Returns the private resident bytes now; `None` if a process has ended, or they cannot be read.
+    pub(crate) fn read(&self) -> Option<u64> {
+        match self {
+            MemoryOf::Processes(pids) => pids
+                .iter()
+                .map(|pid| resident_bytes_of(*pid))
+                .reduce(|a, b| a.zip(b).map(|(a, b)| a + b))?,
+            MemoryOf::ControlGroup(group) => group.usage().ok().map(|usage| usage.resident),
         }
     }
 }

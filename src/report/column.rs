@@ -3,6 +3,7 @@
 
 use crate::record::Metric;
 use crate::report::figure::Figure;
+use crate::report::finding::ChangeScale;
 use crate::report::table::Row;
 use std::fmt;
 
@@ -76,8 +77,11 @@ pub(crate) enum Compared {
     Kept,
     /// It varies from run to run and is compared by pairs of runs.
     Paired {
-        /// The change that is tolerated if the user names none: 0.05 is 5 % more.
+        /// The change that is tolerated if the user names none: 0.05 is 5 % more, or of a difference the
+        /// number itself.
         margin: f64,
+        /// What the change is measured by.
+        scale: ChangeScale,
         /// When it is compared.
         when: WhenCompared,
     },
@@ -257,7 +261,11 @@ impl Column {
         Column { compared, ..self }
     }
     pub(crate) fn paired(self, margin: f64, when: WhenCompared) -> Column {
-        self.compared(Compared::Paired { margin, when })
+        self.compared(Compared::Paired { margin, scale: ChangeScale::Relative, when })
+    }
+    /// Its sides are compared by their difference: it is about zero if nothing is wrong.
+    pub(crate) fn paired_by_difference(self, margin: f64, when: WhenCompared) -> Column {
+        self.compared(Compared::Paired { margin, scale: ChangeScale::Difference, when })
     }
     pub(crate) fn tracked(self, label: &'static str) -> Column {
         Column { tracked: Some(label), ..self }

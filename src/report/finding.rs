@@ -85,9 +85,21 @@ impl Subject {
     }
 }
 
-/// How much more B is than A, by the pairs of runs. Changes are relative: 0.05 is 5 % more.
+/// What the change from A to B is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeScale {
+    /// B over A, as a relative change: 0.05 is 5 % more.
+    Relative,
+    /// B less A, in the unit of the figure: of one that is about zero there is no ratio.
+    Difference,
+}
+
+/// How much more B is than A, by the pairs of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Effect {
+    /// What all changes here are measured by.
+    pub scale: ChangeScale,
     /// The Hodges–Lehmann estimate.
     pub estimate: f64,
     /// The lower end of its interval, at the level of one look; minus infinity does not occur:
@@ -100,7 +112,7 @@ pub struct Effect {
     pub detectable: Option<f64>,
     /// The change that is tolerated.
     pub margin: f64,
-    /// Standard deviation of the pairs' log ratios: the noise.
+    /// Standard deviation of the pairs' log ratios, or of their differences: the noise.
     pub noise: f64,
     /// Pairs that have both figures.
     pub pairs: u32,

@@ -500,6 +500,10 @@ fn fanout() -> Vec<Column> {
     out.into_iter().map(|column| column.samples_of(posts)).collect()
 }
 
+/// Bytes a message that a server's memory may grow by more than another's: half of the smallest block of
+/// usual allocators, so that one which keeps anything of each message is beyond it.
+const GROWTH_MARGIN: f64 = 8.0;
+
 fn cost() -> Vec<Column> {
     let cpu = |name: &str, about: &str, of: fn(&CostFigures) -> &Figure| {
         figure(name, "µs/message", about, move |r| of(&r.cost))
@@ -507,6 +511,9 @@ fn cost() -> Vec<Column> {
     let memory = |name: &str, about: &str, of: fn(&CostFigures) -> &Figure| {
         figure(name, "bytes/client", about, move |r| of(&r.cost))
     };
+    let growth = "what the server's memory grew by over the measured window, from readings ten times a second: \
+                  the median of the slopes between all of them (Theil–Sen), times the window, over its messages. \
+                  Below zero if it shrank";
     let lag = "p99 of the `null` transport's lag";
     let wall = "from the first connect to the last, mean";
     vec![
@@ -522,6 +529,10 @@ fn cost() -> Vec<Column> {
         memory("server_resident_bytes_per_client", "added to the server", |c| &c.server_bytes)
             .paired(0.05, WhenCompared::Always)
             .tracked("server memory"),
+        figure("server_resident_growth_bytes_per_message", "bytes/message", growth, |r| {
+            &r.cost.server_growth
+        })
+        .paired_by_difference(GROWTH_MARGIN, WhenCompared::Always),
         memory("kernel_bytes_per_client", "socket memory added to the host's kernel", |c| {
             &c.kernel_bytes
         })

@@ -343,6 +343,8 @@ pub struct CostFigures {
     pub driver_bytes: Figure,
     /// Resident bytes that a client adds to the server.
     pub server_bytes: Figure,
+    /// Resident bytes that the server grows by for a message in the measured window; below zero if it shrinks.
+    pub server_growth: Figure,
     /// Kernel bytes that a client adds, both ends where the server is on this host.
     pub kernel_bytes: Figure,
     /// CPU in µs of a turn of the `null` transport at this client count.

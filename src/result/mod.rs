@@ -266,6 +266,15 @@ pub struct CalibrationStep {
     pub held: bool,
 }
 
+/// What a server held at a moment of the measured window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryReading {
+    /// Nanoseconds since the window's beginning.
+    pub at_ns: u64,
+    /// Private resident bytes of all the server's processes (`RssAnon`), or of its control group.
+    pub resident: u64,
+}
+
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CaseEnd {
@@ -300,6 +309,10 @@ pub struct CaseEnd {
     /// memory is, and in files of an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_sockets: Option<SocketChange>,
+    /// The server's memory over the measured window, ten readings a second and 51 at the most; none if it is
+    /// not known, and in files of an older version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_memory: Vec<MemoryReading>,
     /// Why the case ended too early; absent if it did not.
     #[serde(default)]
     pub stopped: Option<String>,

@@ -3,6 +3,7 @@
 use crate::driver::{DriverCommand, DriverStart};
 use crate::error::{Failure, Outcome};
 use crate::net::Dialer;
+use crate::os::MemoryOf;
 use crate::plan::{self, Case, Plan, Timing};
 use crate::protocol::http1::Target;
 use crate::result::ProcessRole::{Driver, Server};
@@ -15,6 +16,7 @@ use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
 use crate::run::server_cost::ServerCost;
+use crate::run::server_memory::ServerMemory;
 use crate::run::sink::ResultSink;
 use crate::run::{EarlyEnd, Inspection, Inspector, RunContext, RunEvent};
 use crate::time::{Schedule, now_ns};
@@ -427,7 +429,10 @@ impl Coordinator<'_> {
         }
         let from = self.sample_servers(SAMPLE_LIMIT).await?;
         self.stage("measuring", schedule.duration_ns);
-        let inspected = self.inspect(&schedule).await;
+        let of = self.server_memory();
+        let mut memory = ServerMemory::new(of, schedule.steady_from_ns(), schedule.cost_until_ns());
+        let inspected = self.inspect(&schedule, &mut memory).await;
+        self.end.server_memory = memory.into_readings();
         let by_signal = matches!(inspected, Err(Stop::Early(EarlyEnd::Signal(_))));
         let limit = if by_signal { STOP_OTHERS } else { SAMPLE_LIMIT };
         let until = self.sample_servers(limit).await?;
@@ -464,14 +469,24 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Waits for the end of the measured window, and has the result inspected once a second, which
-    /// may end the case. Returns true if every driver was gone before.
-    async fn inspect(&mut self, schedule: &Schedule) -> Result<bool, Stop> {
+    /// Returns whose memory the server's is now; `None` if that is not known.
+    fn server_memory(&self) -> Option<MemoryOf> {
+        let external = self.external_cost.as_ref().and_then(ServerCost::memory);
+        external.or_else(|| self.processes.server_memory())
+    }
+
+    /// Waits for the end of the measured window, reads the server's memory meanwhile, and has the result
+    /// inspected once a second, which may end the case. Returns true if every driver was gone before.
+    async fn inspect(
+        &mut self,
+        schedule: &Schedule,
+        memory: &mut ServerMemory,
+    ) -> Result<bool, Stop> {
         let from_ns = schedule.steady_from_ns();
         let until_ns = schedule.cost_until_ns();
         let mut measured_ns = SECOND_NS;
         while !self.case.floor && from_ns + measured_ns + ARRIVAL_NS < until_ns {
-            if self.gone_before(from_ns + measured_ns + ARRIVAL_NS).await? {
+            if self.read_until(from_ns + measured_ns + ARRIVAL_NS, memory).await? {
                 return Ok(true);
             }
             let inspection = Inspection { case: self.case.index, measured_ns: Some(measured_ns) };
@@ -480,7 +495,19 @@ impl Coordinator<'_> {
             }
             measured_ns += SECOND_NS;
         }
-        self.gone_before(until_ns).await
+        self.read_until(until_ns, memory).await
+    }
+
+    /// Waits for a moment, and reads the server's memory whenever that is due. Returns true at once if
+    /// every driver is gone.
+    async fn read_until(&mut self, at_ns: u64, memory: &mut ServerMemory) -> Result<bool, Stop> {
+        while let Some(due_ns) = memory.due_until(at_ns) {
+            if self.gone_before(due_ns).await? {
+                return Ok(true);
+            }
+            memory.read(now_ns());
+        }
+        self.gone_before(at_ns).await
     }
 
     /// Waits for a moment. Returns true at once if every driver is gone.

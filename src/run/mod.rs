@@ -18,6 +18,7 @@ mod rate_search;
 mod readiness;
 mod server_cost;
 mod server_log;
+mod server_memory;
 mod sink;
 pub(crate) mod worker;
 

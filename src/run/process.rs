@@ -99,6 +99,11 @@ impl Process {
         &self.name
     }
 
+    /// Its number; `None` once it has ended.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        self.child.id().map(u32::cast_signed)
+    }
+
     /// Closes its input, which asks it to end.
     pub(crate) fn close_input(&mut self) {
         drop(self.stdin.take());

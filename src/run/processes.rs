@@ -1,7 +1,7 @@
 //! The processes of one case: the state of each, and waiting until they have reached another one.
 
 use crate::error::{Failure, Outcome};
-use crate::os::Signals;
+use crate::os::{MemoryOf, Signals};
 use crate::result::file::Line;
 use crate::result::{LostProcess, ProcessRole};
 use crate::run::process::{Process, ProcessMessage};
@@ -134,6 +134,13 @@ impl<'a> Processes<'a> {
     /// The processes of one side.
     pub(crate) fn of(&self, role: ProcessRole) -> impl Iterator<Item = &CaseProcess> {
         self.all.iter().filter(move |p| p.role == role)
+    }
+
+    /// Returns whose memory the server's processes are; `None` if one is gone, or there are none.
+    pub(crate) fn server_memory(&self) -> Option<MemoryOf> {
+        let pids = self.of(ProcessRole::Server).map(|server| server.process.pid());
+        let pids: Vec<i32> = pids.collect::<Option<_>>()?;
+        (!pids.is_empty()).then_some(MemoryOf::Processes(pids))
     }
 
     /// Writes a line to every process of one side. One that does not read is gone, which its own

@@ -1,6 +1,6 @@
 //! What an external server has used: CPU time and memory of its processes on this machine.
 
-use crate::os::{InstructionCounter, ProcessMark, UsageOf};
+use crate::os::{InstructionCounter, MemoryOf, ProcessMark, UsageOf};
 use crate::plan::{ServerProcesses, usage_of};
 use crate::result::{Cost, ProcessActivity, ServerEnd, Uncounted};
 use crate::run::protocol::ResourceSample;
@@ -77,6 +77,11 @@ impl ServerCost {
                 ResourceSample::default()
             }
         }
+    }
+
+    /// Returns whose memory it is, to be read again and again; `None` if that is not known.
+    pub(crate) fn memory(&self) -> Option<MemoryOf> {
+        self.of.as_ref().filter(|_| self.unknown.is_none())?.memory()
     }
 
     /// Returns how many sockets its processes hold, if that is known.

@@ -17,6 +17,7 @@ all=(
     "header=64B heads_bytes"
     "cpu=50us server_cpu_us_per_message"
     "leak=1KiB server_resident_bytes_per_client"
+    "leak=64B server_resident_growth_bytes_per_message"
     "drop=1% missing"
     "stall=40ms/500ms latency_us_p99"
 )

@@ -84,6 +84,7 @@ fn delay_cpu_leak_and_stall_each_fail_their_own_metric() {
         "delivery_latency_us_p99",
         "server_cpu_us_per_message",
         "server_resident_bytes_per_client",
+        "server_resident_growth_bytes_per_message",
     ];
     // On a busy machine a server with these faults cannot keep up either.
     let failed: Vec<Value> =

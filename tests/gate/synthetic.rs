@@ -12,7 +12,7 @@ use wsbench::internals::gate::{
 };
 use wsbench::internals::gate::{Walsh, detectable, student_quantile};
 use wsbench::internals::report::Figure;
-use wsbench::internals::report::{Decision, Finding, Subject};
+use wsbench::internals::report::{ChangeScale, Decision, Finding, Subject};
 
 /// Most runs of a comparison: 20 pairs.
 const RUNS: usize = 40;
@@ -111,6 +111,7 @@ fn metric(margin: f64) -> PairedMetric {
     PairedMetric {
         subject: Subject { series: "websocket".to_owned(), clients: Some(1000), metric },
         unit: "µs/message".to_owned(),
+        scale: ChangeScale::Relative,
         margin,
         pairs: Vec::new(),
         question: Question::WorseOrNot,

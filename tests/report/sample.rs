@@ -9,7 +9,8 @@ use wsbench::internals::record::{
 use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{
     CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, Instructions, KernelAudit,
-    KernelCounts, ProcessActivity, ReceiveTimestamps, RunResult, SCHEMA, ServerEnd, Uncounted,
+    KernelCounts, MemoryReading, ProcessActivity, ReceiveTimestamps, RunResult, SCHEMA, ServerEnd,
+    Uncounted,
 };
 use wsbench::internals::units::{Bytes, SECOND_NS};
 
@@ -179,9 +180,18 @@ fn case(info: &CaseInfo, series: Series) -> CaseResult {
         duration_ns: u64::from(SECONDS) * 1_000_000_000,
         connect_wall_ns: if floor { 0 } else { clients * 25_000 },
         kernel_memory: (!floor).then_some(clients as i64 * 9_600),
+        server_memory: if floor { Vec::new() } else { server_memory(turns) },
         ..CaseEnd::default()
     });
     case
+}
+
+/// Half a byte for each of so many turns a second, ten readings a second.
+fn server_memory(turns: u64) -> Vec<MemoryReading> {
+    let readings = 0..=u64::from(SECONDS) * 10;
+    let reading =
+        |n: u64| MemoryReading { at_ns: n * SECOND_NS / 10, resident: (4 << 20) + n * turns / 20 };
+    readings.map(reading).collect()
 }
 
 fn ledger_of_set_up() -> Ledger {

@@ -15,7 +15,7 @@ use crate::cmd::compare::{CommitComparison, ComparedFigures, compare_commits};
 use crate::cmd::console::note;
 use crate::error::{Failure, FailureKind, Outcome};
 use crate::report::Conclusion;
-use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
+use crate::report::finding::{ChangeScale, Decision, Effect, Finding, Judgement, Kind, Subject};
 use crate::units::listed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Tracked {
         let found = if noisy { paired } else { exact };
         let half = |finding: &&Finding| {
             let effect = finding.effect.as_ref();
-            effect.map_or(0.0, |e| e.margin.max((1.0 + e.estimate).max(1.0).sqrt() - 1.0))
+            effect.map_or(0.0, |e| e.margin.max(half_of(e)))
         };
         let tracked = Tracked {
             margins: found.iter().map(half).collect(),
@@ -118,6 +118,14 @@ impl Tracked {
             return BisectStep::Good;
         }
         BisectStep::Undecided(judgement)
+    }
+}
+
+/// Returns half of a change for the worse: what a commit may have that is not to blame.
+fn half_of(effect: &Effect) -> f64 {
+    match effect.scale {
+        ChangeScale::Relative => (1.0 + effect.estimate).max(1.0).sqrt() - 1.0,
+        ChangeScale::Difference => effect.estimate / 2.0,
     }
 }
 

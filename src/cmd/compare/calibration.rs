@@ -5,7 +5,7 @@
 use crate::cmd::table::{Cells, append_columns, head};
 use crate::gate::noise::Noise;
 use crate::report::Figure;
-use crate::report::finding::{Decision, Judgement, Kind};
+use crate::report::finding::{ChangeScale, Decision, Judgement, Kind};
 use crate::units;
 use crate::units::{amount, thousands};
 use std::fmt::Write as _;
@@ -24,8 +24,25 @@ fn percent(share: f64) -> String {
     format!("{} %", units::percent(share))
 }
 
+/// A size on the scale of a figure: `3.1 %`, `0.7` of its unit, which stands in a column of its own.
+fn size(scale: ChangeScale, by: f64) -> String {
+    match scale {
+        ChangeScale::Relative => percent(by),
+        ChangeScale::Difference => amount(by),
+    }
+}
+
+/// A change on the scale of a figure: `+3.1 %`, `+0.7`.
+fn change(scale: ChangeScale, by: f64) -> String {
+    match scale {
+        ChangeScale::Relative => signed(by),
+        ChangeScale::Difference if by < 0.0 => amount(by),
+        ChangeScale::Difference => format!("+{}", amount(by)),
+    }
+}
+
 /// What is known of a figure, or `-`.
-fn known(figure: &Figure, text: fn(f64) -> String) -> String {
+fn known(figure: &Figure, text: impl Fn(f64) -> String) -> String {
     figure.value().map_or_else(|| "-".to_owned(), text)
 }
 
@@ -76,12 +93,13 @@ fn row(noise: &Noise) -> Cells {
         subject.metric.clone(),
         noise.unit.clone(),
         known(&noise.median, amount),
-        known(&noise.sigma, percent),
+        known(&noise.sigma, |sigma| size(noise.scale, sigma)),
         known(&noise.drift, signed),
     ];
-    row.extend(noise.detectable.iter().map(|(_, seen)| known(seen, signed)));
+    let seen = noise.detectable.iter();
+    row.extend(seen.map(|(_, seen)| known(seen, |by| change(noise.scale, by))));
     let needed = noise.needed.value().map_or("never".to_owned(), |pairs| format!("{pairs} pairs"));
     let is_false = if noise.false_alarm { "YES" } else { "no" };
-    row.extend([percent(noise.margin), needed, is_false.to_owned()]);
+    row.extend([size(noise.scale, noise.margin), needed, is_false.to_owned()]);
     row
 }

@@ -23,7 +23,7 @@ use crate::gate::beside;
 use crate::gate::invariants::Invariants;
 use crate::gate::loads;
 use crate::gate::paired::{
-    Looks, NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+    Looks, NextStep, PairOrder, PairedMetric, Question, Rules, Verdicts, judge, order,
 };
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
@@ -417,6 +417,11 @@ impl<'a> PairSession<'a> {
         let own_drivers = self.terms.sides.iter().all(ComparedSide::has_own_driver);
         let tracked = &self.terms.tracked;
         let mut samples = pairs::collect(&pairs, &self.terms.margins, own_drivers, tracked);
+        if !tracked.is_empty() {
+            // Whoever asks for a figure by name needs an answer.
+            let asked = samples.metrics.iter_mut();
+            asked.for_each(|metric| metric.question = Question::WorseOrNot);
+        }
         if matches!(self.terms.rules.looks, Looks::EveryPair { .. }) && tracked.is_empty() {
             samples.metrics.extend(pairs::latency_shifts(&pairs, &self.terms.margins));
         }
@@ -506,7 +511,7 @@ fn keep_decided(metrics: &mut Vec<PairedMetric>, findings: &mut Vec<Finding>) ->
     let mut undecided = Vec::new();
     let all = std::mem::take(metrics).into_iter().zip(std::mem::take(findings));
     for (metric, mut finding) in all {
-        if let Some(why) = pairs::explain_left_out(metric.question, &mut finding) {
+        if let Some(why) = pairs::explain_left_out(&metric, &mut finding) {
             undecided.push(why);
             continue;
         }

@@ -158,7 +158,7 @@ fn rounded_up(time: Duration) -> Duration {
 mod tests {
     use super::*;
     use crate::report::Figure;
-    use crate::report::finding::{Effect, Subject};
+    use crate::report::finding::{ChangeScale, Effect, Subject};
 
     fn discards(check: Check) -> Discards {
         let failed = FailedCheck::of_run(check, "20 % of the stated rate came".to_owned());
@@ -167,6 +167,7 @@ mod tests {
 
     fn open(lower: f64) -> Finding {
         let effect = Effect {
+            scale: ChangeScale::Relative,
             estimate: 5.5,
             lower: Some(lower),
             upper: Some(6.25),

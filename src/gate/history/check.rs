@@ -13,7 +13,7 @@ use crate::gate::history::selection::{FigureFilter, FigureSeries, Since, count, 
 use crate::gate::pairs::Margins;
 use crate::gate::signed_rank::median;
 use crate::report::Figure;
-use crate::report::finding::{Decision, Finding, Judgement, Kind};
+use crate::report::finding::{ChangeScale, Decision, Finding, Judgement, Kind};
 use crate::report::metrics::{Better, Column, Compared};
 use crate::units::{append_unit, percent, six_digits};
 
@@ -136,8 +136,13 @@ fn finding(known: &KnownValues<'_>, level: f64, options: &CheckOptions) -> Findi
 /// Returns the change that is tolerated; none of what does not vary.
 fn margin(column: &Column, margins: &Margins) -> f64 {
     match column.compared {
-        Compared::Paired { margin, .. } => margins.of(&column.name, margin),
-        Compared::Kept | Compared::No => 0.0,
+        Compared::Paired { margin, scale: ChangeScale::Relative, .. } => {
+            margins.of(&column.name, margin)
+        }
+        // A difference is no share of what was before; none of these is in a history.
+        Compared::Paired { scale: ChangeScale::Difference, .. } | Compared::Kept | Compared::No => {
+            0.0
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub use condition::{ErrorPlace, LimitError};
 pub use grammar::parse;
 pub use judge::summarise_and_judge;
 pub use rule::Rule;
+pub(crate) use unit::Dimension;
 pub use watch::LimitWatch;
 
 use crate::report::table::Row;

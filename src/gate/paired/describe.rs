@@ -2,9 +2,9 @@
 //! decides.
 
 use crate::gate::paired::evidence::{Evidence, MetricPairs, is_margin};
-use crate::gate::paired::{DecidedMetric, Looks, Rules};
+use crate::gate::paired::{DecidedMetric, Looks, PairedMetric, Rules};
 use crate::report::Figure;
-use crate::report::finding::{Decision, Effect};
+use crate::report::finding::{ChangeScale, Decision, Effect};
 use crate::units::{amount, append_unit, listed, percent, three};
 
 /// Changes from tenfold on are shown as a factor.
@@ -66,8 +66,21 @@ fn factor(change: f64) -> String {
     format!("{} times as much", times(change))
 }
 
-/// `12.3 % more`, `5 % less`, `unchanged`.
-fn change(by: f64) -> String {
+/// `12.3 % more`, `5 % less`, `96 bytes/message more`, `unchanged`.
+fn change(scale: ChangeScale, unit: &str, by: f64) -> String {
+    match scale {
+        ChangeScale::Relative => relative(by),
+        ChangeScale::Difference => match three(by.abs()).as_str() {
+            "0" => "unchanged".to_owned(),
+            size => {
+                let more = if by > 0.0 { "more" } else { "less" };
+                format!("{} {more}", append_unit(size.to_owned(), unit))
+            }
+        },
+    }
+}
+
+fn relative(by: f64) -> String {
     match percent(by).as_str() {
         "0" => "unchanged".to_owned(),
         _ if by >= FACTOR_FROM => factor(by),
@@ -78,10 +91,14 @@ fn change(by: f64) -> String {
 
 /// `4.1 to 19.8 %`, `8 to 51 times as much`, `2.2 % less to 3.1 % more`: the direction is given
 /// unless it is the estimate's.
-fn interval(effect: &Effect) -> Option<String> {
+fn interval(effect: &Effect, unit: &str) -> Option<String> {
     let lower = effect.lower?;
     let upper = effect.upper?;
+    let change = |by| change(effect.scale, unit, by);
     Some(match (lower, upper) {
+        _ if effect.scale == ChangeScale::Difference => {
+            format!("{} to {}", change(lower), change(upper))
+        }
         (l, u) if l >= FACTOR_FROM => format!("{} to {} times as much", times(l), times(u)),
         (l, u) if l > 0.0 && u < FACTOR_FROM => format!("{} to {} %", percent(l), percent(u)),
         (l, u) if u < 0.0 => format!("{} to {} %", percent(u), percent(l)),
@@ -114,10 +131,22 @@ fn medians(tested: &MetricPairs) -> String {
     format!("medians A {}, B {}", shown(a, unit_of_a), shown(b, unit))
 }
 
-/// Returns the bound of a metric with this margin.
-pub(super) fn bound(margin: f64) -> String {
+/// Returns the change that a metric tolerates: `5 %`, `8 bytes/message`.
+fn tolerated(metric: &PairedMetric) -> String {
+    match metric.scale {
+        ChangeScale::Relative => format!("{} %", percent(metric.margin)),
+        ChangeScale::Difference => append_unit(three(metric.margin), &metric.unit),
+    }
+}
+
+/// Returns the bound of a metric.
+pub(super) fn bound(metric: &PairedMetric) -> String {
+    let margin = metric.margin;
     match percent(margin).as_str() {
         _ if !is_margin(margin) => "no bound".to_owned(),
+        _ if metric.scale == ChangeScale::Difference => {
+            format!("at most {} more", tolerated(metric))
+        }
         _ if margin >= FACTOR_FROM => format!("at most {}", factor(margin)),
         "0" => "no more".to_owned(),
         text => format!("at most {text} % more"),
@@ -149,14 +178,18 @@ pub(super) fn text(decided: &DecidedMetric) -> String {
             "{name} is zero or less in B in {nothing} of {pairs} pairs and no more than \
              tolerated in any{outcome}; {medians}"
         ),
-        Evidence::Ratios(_) => {
+        Evidence::Changes(_) => {
             let by = match &decided.effect {
                 None => "was compared in one pair only".to_owned(),
                 Some(_) if tested.same() => "is the same in every pair".to_owned(),
-                Some(effect) => match interval(effect) {
-                    Some(interval) => format!("is {} ({interval})", change(effect.estimate)),
-                    None => format!("is {}", change(effect.estimate)),
-                },
+                Some(effect) => {
+                    let unit = &tested.metric.unit;
+                    let estimate = change(effect.scale, unit, effect.estimate);
+                    match interval(effect, unit) {
+                        Some(interval) => format!("is {estimate} ({interval})"),
+                        None => format!("is {estimate}"),
+                    }
+                }
             };
             format!("{name} {by}{outcome}; {medians}")
         }
@@ -165,13 +198,13 @@ pub(super) fn text(decided: &DecidedMetric) -> String {
 
 /// `, p = 0.0007`, or why that passes or decides nothing; empty if it needs no words.
 fn outcome(decided: &DecidedMetric) -> String {
-    let tolerated = percent(decided.tested.metric.margin);
+    let tolerated = tolerated(decided.tested.metric);
     match (decided.decision, &decided.effect) {
         (Decision::Fail, _) => format!(", {}", p_value(decided.corrected)),
         (Decision::Inconclusive, _) => format!(", undecided: {}", undecided(decided, &tolerated)),
         (Decision::Pass, Some(effect)) if !decided.tested.same() => match effect.upper {
             Some(upper) if upper < 0.0 => ", an improvement".to_owned(),
-            _ => format!(", within the {tolerated} % tolerated"),
+            _ => format!(", within the {tolerated} tolerated"),
         },
         _ => String::new(),
     }
@@ -181,25 +214,32 @@ fn outcome(decided: &DecidedMetric) -> String {
 fn undecided(decided: &DecidedMetric, tolerated: &str) -> String {
     let DecidedMetric { tested, rules, corrected, .. } = decided;
     let looks = rules.deciding();
-    let within = matches!(&tested.evidence, Evidence::Ratios(w) if w.estimate() < tested.margin);
+    let within = matches!(&tested.evidence, Evidence::Changes(c) if c.estimate() < tested.margin);
     match looks.first() {
         None => "no look has enough pairs for a decision at this level".to_owned(),
         Some(first) if !looks.contains(&tested.pairs) => {
             format!("{} and the first decision is at {first}", ran(tested.pairs))
         }
         _ if !within && *corrected > rules.alpha => {
-            let few =
-                decided.effect.as_ref().and_then(|effect| too_few(effect, rules, decided.family));
+            let few = decided
+                .effect
+                .as_ref()
+                .and_then(|effect| too_few(effect, &tested.metric.unit, rules, decided.family));
             let few = few.map(|few| format!("{few}; ")).unwrap_or_default();
             format!("{few}{}, above the level of {}", p_value(*corrected), three(rules.alpha))
         }
-        _ => format!("the interval reaches beyond the {tolerated} % tolerated"),
+        _ => format!("the interval reaches beyond the {tolerated} tolerated"),
     }
 }
 
 /// `+480 % to +625 % lies above the 5 % that is allowed, but 9 pairs are too few to say so at 1 in 100 for
 /// 4 figures together`, if the interval does.
-pub(super) fn too_few(effect: &Effect, rules: &Rules, metrics: usize) -> Option<String> {
+pub(super) fn too_few(
+    effect: &Effect,
+    unit: &str,
+    rules: &Rules,
+    metrics: usize,
+) -> Option<String> {
     let lower = effect.lower?;
     let upper = effect.upper?;
     if lower <= effect.margin {
@@ -213,12 +253,15 @@ pub(super) fn too_few(effect: &Effect, rules: &Rules, metrics: usize) -> Option<
         1 => "1 pair is".to_owned(),
         n => format!("{n} pairs are"),
     };
+    let size = |by: f64| match effect.scale {
+        ChangeScale::Relative => format!("{} %", percent(by)),
+        ChangeScale::Difference => append_unit(three(by), unit),
+    };
     Some(format!(
-        "+{} % to +{} % lies above the {} % that is allowed, but {pairs} too few to say so at 1 in {}\
-         {together}",
-        percent(lower),
-        percent(upper),
-        percent(effect.margin),
+        "+{} to +{} lies above the {} that is allowed, but {pairs} too few to say so at 1 in {}{together}",
+        size(lower),
+        size(upper),
+        size(effect.margin),
         three(1.0 / rules.alpha)
     ))
 }
@@ -237,11 +280,15 @@ pub(super) fn details(decided: &DecidedMetric) -> Vec<String> {
         if let Some(effect) = &decided.effect
             && let Some(seen) = effect.detectable.filter(|seen| *seen > 0.0)
         {
+            let unit = &tested.metric.unit;
+            let noise = match effect.scale {
+                ChangeScale::Relative => format!("{} %", percent(effect.noise.exp_m1())),
+                ChangeScale::Difference => append_unit(three(effect.noise), unit),
+            };
             lines.push(format!(
-                "The noise from pair to pair is {} %; {} pairs of it show changes from about {} on.",
-                percent(effect.noise.exp_m1()),
+                "The noise from pair to pair is {noise}; {} pairs of it show changes from about {} on.",
                 tested.pairs,
-                change(seen)
+                change(effect.scale, unit, seen)
             ));
         }
         if *p <= rules.alpha && *corrected > rules.alpha {

@@ -1,19 +1,29 @@
-//! The evidence in the pairs of one metric: log ratios, or why there are none. Nothing is decided
-//! here.
+//! The evidence in the pairs of one metric: log ratios or differences, or why there are none. Nothing is
+//! decided here.
 
 use crate::gate::confidence_sequence::ConfidenceSequence;
 use crate::gate::paired::{Looks, PairedMetric, Rules};
 use crate::gate::signed_rank::{Walsh, deviation, median};
-use crate::report::finding::Effect;
+use crate::report::finding::{ChangeScale, Effect};
 use crate::report::{Absence, Figure};
 
-/// The grid of log ratios, 2⁻⁴⁰: equal ratios are then equal numbers whatever the unit, and ties
+/// The grid of log ratios and differences, 2⁻⁴⁰: equal ratios are then equal numbers whatever the unit, and ties
 /// are ties. A ratio is moved by less than a millionth of a millionth.
 const GRID: f64 = (1_u64 << 40) as f64;
 
-/// A logarithm on the grid.
-fn on_grid(log: f64) -> f64 {
-    (log * GRID).round() / GRID
+/// A logarithm or a difference on the grid.
+fn on_grid(change: f64) -> f64 {
+    // What is so large that it would not stay finite has no digits below the grid.
+    let scaled = change * GRID;
+    if scaled.is_finite() { scaled.round() / GRID } else { change }
+}
+
+/// The change of one pair: ln(B/A), or B − A; `None` if a figure is absent.
+fn change_of(scale: ChangeScale, pair: &(Figure, Figure)) -> Option<f64> {
+    match scale {
+        ChangeScale::Relative => log_ratio(pair),
+        ChangeScale::Difference => Some(on_grid(pair.1.value()? - pair.0.value()?)),
+    }
 }
 
 /// ln(B/A) of one pair; `None` if a figure is absent. It is zero if both figures are zero, infinite
@@ -28,27 +38,27 @@ fn log_ratio((a, b): &(Figure, Figure)) -> Option<f64> {
     })
 }
 
-/// The log ratios of all pairs, and the test that they go through.
+/// The log ratios or differences of all pairs, and the test that they go through.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Ratios {
+pub(super) struct PairChanges {
     walsh: Walsh,
     p: f64,
     /// The lower and the upper bound, each at the level of the rules.
     pub(super) bounds: Option<(f64, f64)>,
 }
 
-impl Ratios {
-    /// `None` if a ratio is not finite.
-    fn of(logs: &[f64], rules: &Rules) -> Option<Ratios> {
-        let walsh = Walsh::of(logs)?;
+impl PairChanges {
+    /// `None` if one is not finite.
+    fn of(changes: &[f64], rules: &Rules) -> Option<PairChanges> {
+        let walsh = Walsh::of(changes)?;
         let (p, bounds) = match rules.looks {
             Looks::At(_) => (walsh.p_value(), walsh.bounds(rules.alpha)),
             Looks::EveryPair { .. } => {
-                let sequence = ConfidenceSequence::of(logs)?;
+                let sequence = ConfidenceSequence::of(changes)?;
                 (sequence.p_value(), sequence.bounds(rules.alpha))
             }
         };
-        Some(Ratios { walsh, p, bounds })
+        Some(PairChanges { walsh, p, bounds })
     }
     /// The Hodges–Lehmann estimate.
     pub(super) fn estimate(&self) -> f64 {
@@ -59,8 +69,8 @@ impl Ratios {
 /// The evidence in the pairs of one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Evidence {
-    /// Every pair has a ratio.
-    Ratios(Ratios),
+    /// Every pair has a log ratio, or a difference.
+    Changes(PairChanges),
     /// A is zero or less in so many pairs, and B is beyond the margin in every pair.
     FromZero(usize),
     /// A is only known to be below a bound in some pairs, and B is beyond the margin above A, or above that
@@ -89,10 +99,10 @@ pub(super) struct MetricPairs<'a> {
     pub(super) complete: usize,
     /// The medians of A and of B.
     pub(super) medians: (Figure, Figure),
-    /// ln(1+δ).
+    /// ln(1+δ), or δ itself of a difference.
     pub(super) margin: f64,
     pub(super) evidence: Evidence,
-    /// Standard deviation of the log ratios.
+    /// Standard deviation of the log ratios or differences.
     noise: Option<f64>,
 }
 
@@ -100,22 +110,34 @@ impl<'a> MetricPairs<'a> {
     /// Takes the evidence from the first `pairs` pairs.
     pub(super) fn of(metric: &'a PairedMetric, pairs: u32, rules: &Rules) -> MetricPairs<'a> {
         let used = &metric.pairs[..metric.pairs.len().min(pairs as usize)];
-        let ratios: Vec<f64> = used.iter().filter_map(log_ratio).collect();
-        let complete = ratios.len();
-        let logs: Vec<f64> = ratios.into_iter().filter(|x| !x.is_nan()).collect();
+        let scale = metric.scale;
+        let all: Vec<f64> = used.iter().filter_map(|pair| change_of(scale, pair)).collect();
+        let complete = all.len();
+        let changes: Vec<f64> = all.into_iter().filter(|x| !x.is_nan()).collect();
         let medians =
             (median_figure(used.iter().map(|p| &p.0)), median_figure(used.iter().map(|p| &p.1)));
-        let margin = on_grid(metric.margin.ln_1p());
+        let margin = on_grid(match scale {
+            ChangeScale::Relative => metric.margin.ln_1p(),
+            ChangeScale::Difference => metric.margin,
+        });
         let evidence = if !is_margin(metric.margin) {
             Evidence::NoRatio("its margin is not a finite change of zero or more".to_owned())
-        } else if let Some(evidence) = evidence_of(&logs, margin, pairs, rules) {
+        } else if let Some(evidence) = evidence_of(&changes, margin, pairs, rules) {
             evidence
-        } else if let Some(evidence) = from_below(used, metric.margin, pairs) {
+        } else if let Some(evidence) = from_below(used, metric, pairs) {
             evidence
         } else {
             missing_ratios(used, pairs)
         };
-        MetricPairs { metric, pairs, complete, medians, margin, evidence, noise: deviation(&logs) }
+        MetricPairs {
+            metric,
+            pairs,
+            complete,
+            medians,
+            margin,
+            evidence,
+            noise: deviation(&changes),
+        }
     }
     /// True if some pairs have both figures, and others have not.
     pub(super) fn lacks_some(&self) -> bool {
@@ -125,7 +147,7 @@ impl<'a> MetricPairs<'a> {
     /// True if B is worse than A by the margin or more, whatever the evidence for that is.
     pub(super) fn seems_worse(&self) -> bool {
         match &self.evidence {
-            Evidence::Ratios(ratios) => ratios.estimate() >= self.margin,
+            Evidence::Changes(changes) => changes.estimate() >= self.margin,
             Evidence::FromZero(_) | Evidence::FromBelow { .. } => true,
             Evidence::ToZero(_) | Evidence::NoRatio(_) | Evidence::NoFigure(_) => false,
         }
@@ -133,14 +155,14 @@ impl<'a> MetricPairs<'a> {
     /// True if B equals A in every pair.
     pub(super) fn same(&self) -> bool {
         match &self.evidence {
-            Evidence::Ratios(ratios) => ratios.walsh.averages().iter().all(|w| *w == 0.0),
+            Evidence::Changes(changes) => changes.walsh.averages().iter().all(|w| *w == 0.0),
             _ => false,
         }
     }
     /// The p-value that enters Holm's correction; `None` if nothing was tested.
     pub(super) fn p_value(&self, rules: &Rules) -> Option<f64> {
         match &self.evidence {
-            Evidence::Ratios(ratios) => Some(ratios.p),
+            Evidence::Changes(changes) => Some(changes.p),
             Evidence::FromZero(_) | Evidence::FromBelow { .. } => {
                 Some(rules.smallest_p(self.pairs))
             }
@@ -150,16 +172,27 @@ impl<'a> MetricPairs<'a> {
             Evidence::NoFigure(_) => None,
         }
     }
-    /// The effect as relative changes, with the corrected p-value; `None` without two ratios.
+    /// Whether B is worse than is tolerated so surely that this figure would fail, were it the only one.
+    pub(super) fn is_worse_alone(&self, rules: &Rules) -> bool {
+        match &self.evidence {
+            Evidence::Changes(changes) => {
+                changes.p <= rules.alpha && changes.estimate() >= self.margin
+            }
+            _ => false,
+        }
+    }
+    /// The effect as changes on the metric's scale, with the corrected p-value; `None` without two ratios.
     pub(super) fn effect(&self, rules: &Rules, p: f64) -> Option<Effect> {
-        let Evidence::Ratios(ratios) = &self.evidence else { return None };
-        let noise = self.noise?;
-        let bounds = ratios.bounds;
+        let Evidence::Changes(changes) = &self.evidence else { return None };
+        let noise = self.noise?.min(f64::MAX);
+        let bounds = changes.bounds;
+        let scale = self.metric.scale;
         Some(Effect {
-            estimate: change(ratios.estimate()),
-            lower: bounds.map(|b| change(b.0)),
-            upper: bounds.map(|b| change(b.1)),
-            detectable: rules.detectable(noise, self.pairs),
+            scale,
+            estimate: shown(scale, changes.estimate()),
+            lower: bounds.map(|b| shown(scale, b.0)),
+            upper: bounds.map(|b| shown(scale, b.1)),
+            detectable: rules.detectable(scale, noise, self.pairs),
             margin: self.metric.margin,
             noise,
             pairs: self.pairs,
@@ -173,9 +206,12 @@ pub(super) fn is_margin(margin: f64) -> bool {
     margin.is_finite() && margin >= 0.0
 }
 
-/// Returns a log ratio as a relative change, always finite.
-fn change(log: f64) -> f64 {
-    log.exp_m1().min(f64::MAX)
+/// Returns a log ratio as a relative change, or a difference as it is; always finite.
+fn shown(scale: ChangeScale, change: f64) -> f64 {
+    match scale {
+        ChangeScale::Relative => change.exp_m1().min(f64::MAX),
+        ChangeScale::Difference => change.clamp(f64::MIN, f64::MAX),
+    }
 }
 
 /// Returns the median of the known figures, or why there is none.
@@ -193,13 +229,16 @@ fn median_figure<'f>(figures: impl Iterator<Item = &'f Figure> + Clone) -> Figur
 
 /// Returns the evidence if some figures of A are only known to be below a bound. That bound stands for
 /// them: what is beyond the margin above it is so above A, too.
-fn from_below(used: &[(Figure, Figure)], margin: f64, pairs: u32) -> Option<Evidence> {
+fn from_below(used: &[(Figure, Figure)], metric: &PairedMetric, pairs: u32) -> Option<Evidence> {
+    if metric.scale == ChangeScale::Difference {
+        return None;
+    }
     let bounds: Vec<u64> = used.iter().filter_map(|(a, _)| a.below()).collect();
     let is_beyond = |(a, b): &(Figure, Figure)| {
         let most = a.value().or(a.below().map(|below| below as f64));
         // A ratio to zero is no evidence of this kind.
         let worse = most.filter(|most| *most > 0.0).zip(b.value());
-        worse.is_some_and(|(most, b)| b >= most * (1.0 + margin))
+        worse.is_some_and(|(most, b)| b >= most * (1.0 + metric.margin))
     };
     let all = used.len() == pairs as usize && used.iter().all(is_beyond);
     bounds
@@ -209,19 +248,19 @@ fn from_below(used: &[(Figure, Figure)], margin: f64, pairs: u32) -> Option<Evid
         .map(|bound| Evidence::FromBelow { bound: *bound, below: bounds.len() })
 }
 
-/// Returns the evidence if every pair has a log ratio. If some are infinite, the metric is decided
+/// Returns the evidence if every pair has a log ratio or a difference. If some are infinite, the metric is decided
 /// only if all pairs agree: whatever these ratios are, the answer would be the same.
-fn evidence_of(logs: &[f64], margin: f64, pairs: u32, rules: &Rules) -> Option<Evidence> {
-    if logs.is_empty() || logs.len() != pairs as usize {
+fn evidence_of(changes: &[f64], margin: f64, pairs: u32, rules: &Rules) -> Option<Evidence> {
+    if changes.is_empty() || changes.len() != pairs as usize {
         return None;
     }
-    if let Some(ratios) = Ratios::of(logs, rules) {
-        return Some(Evidence::Ratios(ratios));
+    if let Some(changes) = PairChanges::of(changes, rules) {
+        return Some(Evidence::Changes(changes));
     }
-    let infinite = logs.iter().filter(|x| x.is_infinite()).count();
-    match logs.iter().filter(|x| **x >= margin).count() {
+    let infinite = changes.iter().filter(|x| x.is_infinite()).count();
+    match changes.iter().filter(|x| **x >= margin).count() {
         0 => Some(Evidence::ToZero(infinite)),
-        all if all == logs.len() => Some(Evidence::FromZero(infinite)),
+        all if all == changes.len() => Some(Evidence::FromZero(infinite)),
         _ => None,
     }
 }

@@ -36,6 +36,12 @@
 //! it (the intersection-union test: Berger, *Technometrics* 24 (1982) 295; Berger and Hsu,
 //! *Statistical Science* 11 (1996) 283).
 //!
+//! # Figures that are about zero
+//!
+//! Of a figure that is about zero if nothing is wrong, such as the growth of a server's memory, there is no
+//! ratio. Its pairs have the difference x = B − A in place of the log ratio, and the tolerated change is δ
+//! itself, in the figure's unit. The coin makes that symmetric as well, so that all else is the same.
+//!
 //! # Figures without a ratio
 //!
 //! | in the pairs that are evaluated | decision |
@@ -53,7 +59,7 @@ mod evidence;
 use crate::gate::confidence_sequence::{detectable_by_bets, smallest_anytime_p};
 use crate::gate::signed_rank::{detectable, smallest_p};
 use crate::report::Figure;
-use crate::report::finding::{Decision, Effect, Finding, Kind, Subject};
+use crate::report::finding::{ChangeScale, Decision, Effect, Finding, Kind, Subject};
 use evidence::{Evidence, MetricPairs};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -68,7 +74,10 @@ pub struct PairedMetric {
     pub subject: Subject,
     /// The unit of the figures; `-` for a bare number.
     pub unit: String,
-    /// δ, the relative change that is tolerated: 0.05 is 5 % more. Zero or more.
+    /// What its change is measured by.
+    pub scale: ChangeScale,
+    /// δ, the change that is tolerated: 0.05 is 5 % more, or of a difference the number itself. Zero or
+    /// more.
     pub margin: f64,
     /// A's and B's figure of each pair, in the order of the pairs.
     pub pairs: Vec<(Figure, Figure)>,
@@ -84,7 +93,8 @@ pub enum Question {
     /// Whether it is worse, beside a metric that decides: pairs go on for its sake as long as its estimate is at
     /// its margin or above.
     SeemsWorse,
-    /// Whether it is worse: pairs do not go on for its sake, and it may have fewer of them.
+    /// Whether it is worse: pairs go on for its sake only if it is, and Holm's correction asks for more of
+    /// them. It may have fewer of them than others.
     IsWorse,
 }
 
@@ -95,7 +105,7 @@ pub enum Question {
 ///
 /// ```
 /// use wsbench::internals::gate::{NextStep, PairedMetric, Question, Rules, judge};
-/// use wsbench::internals::report::{Decision, Figure, Subject};
+/// use wsbench::internals::report::{ChangeScale, Decision, Figure, Subject};
 ///
 /// let rules = Rules::default();
 /// assert_eq!((rules.deciding(), rules.alpha, rules.power), (vec![10, 20], 0.005, 0.8));
@@ -115,6 +125,7 @@ pub enum Question {
 ///     let cpu = PairedMetric {
 ///         subject: Subject { series: "websocket".to_owned(), clients: Some(1000), metric },
 ///         unit: "µs/message".to_owned(),
+///         scale: ChangeScale::Relative,
 ///         margin: 0.05,
 ///         pairs: (0..pairs).map(pair).collect(),
 ///         question: Question::WorseOrNot,
@@ -193,11 +204,18 @@ impl Rules {
             Looks::EveryPair { .. } => smallest_anytime_p(pairs),
         }
     }
-    /// Returns the smallest relative change that so many pairs of this noise show.
-    pub(crate) fn detectable(&self, noise: f64, pairs: u32) -> Option<f64> {
-        match self.looks {
+    /// Returns the smallest change that so many pairs of this noise show.
+    pub(crate) fn detectable(&self, scale: ChangeScale, noise: f64, pairs: u32) -> Option<f64> {
+        let relative = |noise| match self.looks {
             Looks::At(_) => detectable(noise, pairs, self.alpha, self.power),
             Looks::EveryPair { .. } => detectable_by_bets(noise, pairs, self.alpha, self.power),
+        };
+        match scale {
+            ChangeScale::Relative => relative(noise),
+            // Its logarithm is a multiple of the noise.
+            ChangeScale::Difference => {
+                relative(1.0).map(|change| change.ln_1p() * noise).filter(|seen| seen.is_finite())
+            }
         }
     }
     /// Returns the least number of pairs at which one of so many metrics can fail: with Holm's
@@ -219,7 +237,8 @@ impl Rules {
 /// tolerated; `metrics` is how many figures Holm's correction is over.
 pub(crate) fn describe_too_few(finding: &Finding, rules: &Rules, metrics: usize) -> Option<String> {
     let open = finding.decision == Decision::Inconclusive;
-    describe::too_few(finding.effect.as_ref().filter(|_| open)?, rules, metrics).map(|why| {
+    let effect = finding.effect.as_ref().filter(|_| open)?;
+    describe::too_few(effect, &finding.unit, rules, metrics).map(|why| {
         let of = finding.subject.row().unwrap_or_else(|| "the run".to_owned());
         format!("{} of {of}: {why}", finding.subject.metric)
     })
@@ -293,12 +312,13 @@ pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
         .collect();
     // A figure that some pairs lack stays missing.
     let open = |(f, e): (&Finding, &MetricPairs)| {
-        let is_waited_for = match e.metric.question {
-            Question::WorseOrNot => true,
-            Question::SeemsWorse => e.seems_worse(),
-            Question::IsWorse => false,
+        let has_all = e.pairs == 0 || !e.lacks_some();
+        let is_asked = match e.metric.question {
+            Question::WorseOrNot => has_all,
+            Question::SeemsWorse => has_all && e.seems_worse(),
+            Question::IsWorse => e.is_worse_alone(rules),
         };
-        f.decision == Decision::Inconclusive && is_waited_for && (e.pairs == 0 || !e.lacks_some())
+        f.decision == Decision::Inconclusive && is_asked
     };
     let undecided = findings.iter().zip(&tested).any(open);
     let next = match looks.into_iter().find(|look| *look > ran) {
@@ -318,8 +338,10 @@ fn decide(tested: &MetricPairs, corrected: f64, at_look: bool, rules: &Rules) ->
         Evidence::FromZero(_) | Evidence::FromBelow { .. } if fails => Decision::Fail,
         Evidence::FromZero(_) | Evidence::FromBelow { .. } => Decision::Inconclusive,
         Evidence::ToZero(_) => Decision::Pass,
-        Evidence::Ratios(ratios) if fails && ratios.estimate() >= tested.margin => Decision::Fail,
-        Evidence::Ratios(ratios) => match ratios.bounds {
+        Evidence::Changes(changes) if fails && changes.estimate() >= tested.margin => {
+            Decision::Fail
+        }
+        Evidence::Changes(changes) => match changes.bounds {
             Some((_, upper)) if upper < tested.margin => Decision::Pass,
             _ => Decision::Inconclusive,
         },
@@ -335,7 +357,7 @@ fn finding(decided: &DecidedMetric) -> Finding {
         unit: metric.unit.clone(),
         value: medians.1.clone(),
         baseline: Some(medians.0.clone()),
-        bound: describe::bound(metric.margin),
+        bound: describe::bound(metric),
         must_equal: false,
         is_condition: false,
         effect: decided.effect,

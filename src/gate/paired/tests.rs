@@ -15,6 +15,7 @@ fn metric(name: &str, unit: &str, pairs: Vec<(f64, f64)>) -> PairedMetric {
             metric: name.to_owned(),
         },
         unit: unit.to_owned(),
+        scale: ChangeScale::Relative,
         margin: 0.05,
         pairs: pairs.into_iter().map(|(a, b)| (Figure::known(a), Figure::known(b))).collect(),
         question: Question::WorseOrNot,
@@ -346,6 +347,73 @@ fn decisions(verdicts: &Verdicts) -> Vec<Decision> {
     verdicts.findings.iter().map(|f| f.decision).collect()
 }
 
+/// What a server grows by for a message: in A by nothing but noise, in B by so much more.
+fn growth(pairs: usize, more: f64, noise: f64) -> PairedMetric {
+    let both = |i: usize| {
+        let by = NOISE[i % NOISE.len()] * noise;
+        (-by, more + by)
+    };
+    let name = "server_resident_growth_bytes_per_message";
+    PairedMetric {
+        scale: ChangeScale::Difference,
+        margin: 8.0,
+        question: Question::IsWorse,
+        ..metric(name, "bytes/message", (0..pairs).map(both).collect())
+    }
+}
+
+/// Figures that are about zero, and below it, have no ratio: their difference is tested.
+#[test]
+fn a_difference_is_decided_in_the_unit_of_its_figure() {
+    for rules in [Rules::default(), Rules::every_pair()] {
+        let one = |metric| judge(&[metric], &rules).findings.remove(0);
+        let leak = one(growth(12, 96.0, 1.0));
+        let effect = leak.effect.expect("ten differences");
+        assert_eq!((leak.decision, effect.scale), (Decision::Fail, ChangeScale::Difference));
+        assert!((effect.estimate - 96.0).abs() < 0.5, "{effect:?}");
+        assert!(effect.lower.is_some_and(|lower| lower > 90.0), "{effect:?}");
+        // Two deviations are about what so many pairs show.
+        let seen = effect.detectable.expect("a change") / effect.noise;
+        assert!((0.8..3.0).contains(&seen), "{effect:?}");
+        assert!(leak.text.contains("bytes/message more ("), "{}", leak.text);
+        assert_eq!(leak.bound, "at most 8 bytes/message more");
+        // The same server, one that gives memory back, and one that keeps less than is tolerated.
+        for more in [0.0, -500.0, 3.0] {
+            let found = one(growth(12, more, 1.0));
+            assert_eq!(found.decision, Decision::Pass, "{more}: {}", found.text);
+            assert!(!found.text.contains('%'), "{}", found.text);
+        }
+        // Nothing grew in any run.
+        let still = one(growth(12, 0.0, 0.0));
+        assert_eq!(still.decision, Decision::Pass);
+        assert!(still.text.contains("is the same in every pair"), "{}", still.text);
+        // Noise of hundreds of bytes decides nothing.
+        assert_eq!(one(growth(12, 0.0, 500.0)).decision, Decision::Inconclusive);
+    }
+}
+
+/// What is only asked whether it is worse keeps pairs going if it would fail by itself, and not for its noise.
+#[test]
+fn pairs_go_on_for_a_figure_that_would_fail_by_itself() {
+    let rules = Rules::every_pair();
+    let first = rules.deciding()[0] as usize;
+    let with_others = |last: PairedMetric| {
+        let mut all = vec![same("bytes", first); 4];
+        all.push(last);
+        judge(&all, &rules)
+    };
+    let more = NextStep::More { pairs: first as u32 + 1 };
+    let leak = with_others(growth(first, 96.0, 1.0));
+    assert_eq!((leak.findings[4].decision, leak.next), (Decision::Inconclusive, more));
+    for noise in [1.0, 500.0] {
+        assert_eq!(with_others(growth(first, 0.0, noise)).next, NextStep::Enough, "{noise}");
+    }
+    // More pairs decide it.
+    let mut all = vec![same("bytes", first + 4); 4];
+    all.push(growth(first + 4, 96.0, 1.0));
+    assert_eq!(judge(&all, &rules).findings[4].decision, Decision::Fail);
+}
+
 proptest! {
     #[test]
     fn nothing_panics_and_nothing_is_no_number(
@@ -356,10 +424,11 @@ proptest! {
         ],
         alpha in prop_oneof![Just(0.005), Just(f64::NAN), -1.0..2.0_f64],
         margin in prop_oneof![Just(0.05), Just(f64::NAN), -2.0..100.0_f64],
+        scale in prop_oneof![Just(ChangeScale::Relative), Just(ChangeScale::Difference)],
     ) {
         let all: Vec<PairedMetric> = pairs
             .into_iter()
-            .map(|pairs| PairedMetric { margin, pairs, ..cpu(0, 0.0, 0.0) })
+            .map(|pairs| PairedMetric { margin, scale, pairs, ..cpu(0, 0.0, 0.0) })
             .collect();
         let verdicts = judge(&all, &Rules { looks, alpha, power: 0.8 });
         prop_assert_eq!(verdicts.findings.len(), all.len());

@@ -1,7 +1,7 @@
 //! Phrases that the formats for people share: figures with units, changes, subjects.
 
 use crate::report::figure::Figure;
-use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind, Subject};
+use crate::report::finding::{ChangeScale, Decision, Effect, Finding, Judgement, Kind, Subject};
 use crate::report::judgement::beside::sentence;
 use crate::units::{append_unit, six_digits, thousands, three};
 use std::collections::BTreeMap;
@@ -29,6 +29,23 @@ pub(crate) fn pair(finding: &Finding) -> (String, Option<String>) {
     }
 }
 
+/// Returns a change on its scale, with the figure's unit if that is the scale's: `+7 %`, `+96 bytes/message`.
+pub(crate) fn change_on(scale: ChangeScale, by: f64, unit: &str) -> String {
+    match scale {
+        ChangeScale::Relative => change(by),
+        ChangeScale::Difference => difference(by, unit),
+    }
+}
+
+/// Returns a difference with its unit: `+96 bytes/message`.
+fn difference(by: f64, unit: &str) -> String {
+    let sign = if by > 0.0 { "+" } else { "" };
+    match three(by).as_str() {
+        "0" | "-0" => append_unit("0".to_owned(), unit),
+        text => append_unit(format!("{sign}{text}"), unit),
+    }
+}
+
 /// Returns a relative change: `+7 %`.
 pub(crate) fn change(relative: f64) -> String {
     let text = three(relative.abs() * 100.0);
@@ -40,7 +57,8 @@ pub(crate) fn change(relative: f64) -> String {
 }
 
 /// Returns a change with its interval: `+7 % (+5.5 % to +8.2 %)`.
-pub(crate) fn interval(effect: &Effect) -> String {
+pub(crate) fn interval(effect: &Effect, unit: &str) -> String {
+    let change = |by| change_on(effect.scale, by, unit);
     let estimate = change(effect.estimate);
     match (effect.lower, effect.upper) {
         (Some(lower), Some(upper)) => {
@@ -53,18 +71,22 @@ pub(crate) fn interval(effect: &Effect) -> String {
 }
 
 /// Returns the whole result of the paired test.
-pub(crate) fn effect(effect: &Effect) -> String {
+pub(crate) fn effect(effect: &Effect, unit: &str) -> String {
+    let size = |by: f64| match effect.scale {
+        ChangeScale::Relative => format!("{} %", three(by * 100.0)),
+        ChangeScale::Difference => append_unit(three(by), unit),
+    };
     let seen = match effect.detectable {
-        Some(least) => format!("smallest detectable change {}", three(least * 100.0) + " %"),
+        Some(least) => format!("smallest detectable change {}", size(least)),
         None => "smallest detectable change unknown".to_owned(),
     };
     format!(
-        "change {}, {} % tolerated, {} pairs, p = {}, noise {} %; {seen}",
-        interval(effect),
-        three(effect.margin * 100.0),
+        "change {}, {} tolerated, {} pairs, p = {}, noise {}; {seen}",
+        interval(effect, unit),
+        size(effect.margin),
         effect.pairs,
         probability(effect.p),
-        three(effect.noise * 100.0),
+        size(effect.noise),
     )
 }
 
@@ -113,7 +135,7 @@ pub(crate) fn values(finding: &Finding) -> String {
 /// Returns everything about a finding, in lines.
 pub(crate) fn lines(finding: &Finding) -> String {
     let mut lines = vec![values(finding)];
-    lines.extend(finding.effect.as_ref().map(effect));
+    lines.extend(finding.effect.as_ref().map(|found| effect(found, &finding.unit)));
     lines.extend(sentences(finding).into_iter().map(str::to_owned));
     lines.extend(beside(finding));
     lines.join("\n")

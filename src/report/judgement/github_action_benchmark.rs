@@ -26,7 +26,7 @@ fn entry(reading: &Reading) -> Value {
         "extra": reading.about.join("\n"),
     });
     if let Some(effect) = &reading.effect {
-        entry["range"] = json!(describe::interval(effect));
+        entry["range"] = json!(describe::interval(effect, unit));
     }
     entry
 }

@@ -119,7 +119,7 @@ fn findings(page: &mut MarkdownPage, findings: &[&Finding]) {
     for f in findings {
         let (value, baseline) = describe::pair(f);
         let mut found = Vec::new();
-        found.extend(f.effect.as_ref().map(describe::effect));
+        found.extend(f.effect.as_ref().map(|effect| describe::effect(effect, &f.unit)));
         found.extend((!f.text.is_empty()).then(|| f.text.clone()));
         found.extend(describe::beside(f));
         found.extend(f.value.reason().map(|why| format!("no value: {why}")));

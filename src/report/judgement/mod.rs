@@ -141,7 +141,7 @@ fn with_prefixes<'a>(view: &[JudgementView<'a>]) -> Vec<(String, JudgementView<'
 mod tests {
     use super::*;
     use crate::report::figure::Figure;
-    use crate::report::finding::{Effect, Kind, Subject};
+    use crate::report::finding::{ChangeScale, Effect, Kind, Subject};
 
     /// A finding of a metric, polling at 1,000 clients.
     pub(super) fn finding(decision: Decision, metric: &str) -> Finding {
@@ -178,6 +178,7 @@ mod tests {
         }
         judgement.findings[1].value = Figure::absent("one run a side");
         judgement.findings[2].effect = Some(Effect {
+            scale: ChangeScale::Relative,
             estimate: 0.07,
             lower: Some(0.055),
             upper: None,

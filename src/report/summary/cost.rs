@@ -3,6 +3,7 @@
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, SilentProcesses};
+use crate::report::summary::growth;
 use crate::report::table::{Audit, Connecting, CostFigures, ServerActivity};
 use crate::result;
 use crate::result::{Instructions, KernelCounts, ProcessActivity, SocketChange};
@@ -44,6 +45,13 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
                 Figure::absent(USED_SERVER)
             } else {
                 resident(group, &servers, NO_SERVER, Began::of_servers(group))
+            }
+        }),
+        server_growth: server_figure(group, "server_memory", || {
+            if group.servers.iter().any(|server| server.no_memory_controller) {
+                Figure::absent(NO_MEMORY)
+            } else {
+                growth::bytes_per_message(group, &messages)
             }
         }),
         kernel_bytes: kernel(group),

@@ -15,6 +15,7 @@ mod describe;
 mod distribution;
 mod fanout;
 mod group;
+mod growth;
 mod lateness;
 mod message_times;
 mod pictures;

@@ -2,7 +2,9 @@
 
 use wsbench::internals::report::Figure;
 use wsbench::internals::report::{Beside, ChangedFigure};
-use wsbench::internals::report::{Decision, Effect, Finding, Judgement, Kind, Side, Subject};
+use wsbench::internals::report::{
+    ChangeScale, Decision, Effect, Finding, Judgement, Kind, Side, Subject,
+};
 
 fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding {
     let (series, clients) = ("polling".to_owned(), Some(1_000));
@@ -26,6 +28,7 @@ fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding 
 
 fn effect(estimate: f64, lower: f64, upper: f64, p: f64) -> Effect {
     Effect {
+        scale: ChangeScale::Relative,
         estimate,
         lower: Some(lower),
         upper: Some(upper),

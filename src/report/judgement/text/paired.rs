@@ -68,17 +68,19 @@ fn row(finding: &Finding) -> Vec<String> {
     };
     let effect = finding.effect.as_ref();
     let interval = effect.and_then(|effect| effect.lower.zip(effect.upper));
+    // The unit would make the table too wide; `A` and `B` are without it as well.
+    let change = |by| effect.map_or_else(absent, |of| describe::change_on(of.scale, by, "-"));
     vec![
         describe::decision(finding.decision),
         format!("  {}", describe::line(&finding.subject.metric)),
         finding.baseline.as_ref().map_or_else(absent, figure),
         figure(&finding.value),
-        effect.map_or_else(absent, |effect| describe::change(effect.estimate)),
+        effect.map_or_else(absent, |effect| change(effect.estimate)),
         interval.map_or_else(absent, |(lower, upper)| {
-            format!("{} to {}", describe::change(lower), describe::change(upper))
+            format!("{} to {}", change(lower), change(upper))
         }),
-        effect.and_then(|effect| effect.detectable).map_or_else(absent, describe::change),
-        effect.map_or_else(absent, |effect| describe::change(effect.margin)),
+        effect.and_then(|effect| effect.detectable).map_or_else(absent, change),
+        effect.map_or_else(absent, |effect| change(effect.margin)),
     ]
 }
 
