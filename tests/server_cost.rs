@@ -319,6 +319,30 @@ fn a_leak_is_what_the_server_grows_by_for_a_message() {
     }
 }
 
+/// Clients that connect over a ramp have a slope, unless this machine was too busy to hold it, which is said;
+/// those that connect at once, and few of them, have none.
+#[test]
+fn a_further_client_is_apart_from_what_the_server_takes_once() {
+    let further = |clients: u32, ramp: &str| {
+        let scenario = PUSHED.replace("[10]", &format!("[{clients}]"));
+        let world = World::new(&format!("ramp = \"{ramp}\"\n{scenario}"));
+        let output = finish(&mut world.run(&["--reports", "csv,json"]));
+        expect_ran(&world, &output);
+        let figure = row(&world)["server_resident_bytes_per_further_client"].clone();
+        (figure, reason(&world, "server_resident_bytes_per_further_client"))
+    };
+    let (figure, why) = further(400, "1s");
+    match figure.parse::<f64>() {
+        Ok(bytes) => assert!((500.0..20_000.0).contains(&bytes), "{bytes}"),
+        Err(_) => assert!(why.contains("was busy") || why.contains("make it longer"), "{why}"),
+    }
+    let (figure, why) = further(10, "1s");
+    assert!(figure.is_empty(), "{figure}");
+    let few = ["too few clients", "was busy", "make it longer"];
+    assert!(few.iter().any(|part| why.contains(part)), "{why}");
+    assert!(further(10, "0s").1.contains("connected at once"));
+}
+
 #[test]
 fn a_control_group_is_measured_by_its_files() {
     let world = World::new("");

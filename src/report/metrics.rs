@@ -511,6 +511,10 @@ fn cost() -> Vec<Column> {
     let memory = |name: &str, about: &str, of: fn(&CostFigures) -> &Figure| {
         figure(name, "bytes/client", about, move |r| of(&r.cost))
     };
+    let further = "what each further client adds to the server while the clients connect, by the slope (least \
+                   squares) through readings at eighths of a `ramp` of 320 ms or more. What the server takes \
+                   once, for any number of clients, is not in it, but in `server_resident_bytes_per_client`; \
+                   and nothing of the load";
     let growth = "what the server's memory grew by over the measured window, from readings ten times a second: \
                   the median of the slopes between all of them (Theil–Sen), times the window, over its messages. \
                   Below zero if it shrank";
@@ -529,6 +533,8 @@ fn cost() -> Vec<Column> {
         memory("server_resident_bytes_per_client", "added to the server", |c| &c.server_bytes)
             .paired(0.05, WhenCompared::Always)
             .tracked("server memory"),
+        memory("server_resident_bytes_per_further_client", further, |c| &c.server_further_bytes)
+            .compared(Compared::Kept),
         figure("server_resident_growth_bytes_per_message", "bytes/message", growth, |r| {
             &r.cost.server_growth
         })

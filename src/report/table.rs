@@ -343,6 +343,8 @@ pub struct CostFigures {
     pub driver_bytes: Figure,
     /// Resident bytes that a client adds to the server.
     pub server_bytes: Figure,
+    /// Resident bytes that a further client adds to the server, apart from what it takes once.
+    pub server_further_bytes: Figure,
     /// Resident bytes that the server grows by for a message in the measured window; below zero if it shrinks.
     pub server_growth: Figure,
     /// Kernel bytes that a client adds, both ends where the server is on this host.

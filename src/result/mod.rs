@@ -275,6 +275,15 @@ pub struct MemoryReading {
     pub resident: u64,
 }
 
+/// What a server held while its clients connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RampReading {
+    /// Clients whose moment in the ramp had come.
+    pub clients: u32,
+    /// Private resident bytes of all the server's processes (`RssAnon`), or of its control group.
+    pub resident: u64,
+}
+
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CaseEnd {
@@ -292,6 +301,14 @@ pub struct CaseEnd {
     pub duration_ns: u64,
     /// From the first connect to the last, in nanoseconds.
     pub connect_wall_ns: u64,
+    /// The time over which the connects were spread, in nanoseconds; 0 if they were not, and in files of an
+    /// older version.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ramp_ns: u64,
+    /// The server's memory at eighths of that time; none if they were not spread over 320 ms or more, or it
+    /// is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ramp_memory: Vec<RampReading>,
     /// The calibration, if there was one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibration: Vec<CalibrationStep>,

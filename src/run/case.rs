@@ -14,6 +14,7 @@ use crate::run::external_server::{ExternalServer, first_that_accepts_within};
 use crate::run::kernel_memory::KernelMemory;
 use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
+use crate::run::ramp_memory::RampMemory;
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
 use crate::run::server_cost::ServerCost;
 use crate::run::server_memory::ServerMemory;
@@ -303,7 +304,20 @@ impl Coordinator<'_> {
         self.processes.send(Driver, &DriverCommand::Connect { epoch_ns: self.epoch_ns }).await;
         // Every attempt of a client may take its whole limit, and the ramp comes first.
         let limit = Duration::from_nanos(self.timing.ramp_ns + 8 * self.timing.timeout_ns);
-        self.wait(limit, |p| p.every(Driver, |d| d.connect_wall_ns.is_some())).await?;
+        let ramp_ns = self.timing.ramp_ns;
+        let of = self.server_memory();
+        let mut memory = RampMemory::new(of, self.epoch_ns, ramp_ns, self.case.clients);
+        let all = |p: &Processes| p.every(Driver, |d| d.connect_wall_ns.is_some());
+        while let Some(due_ns) = memory.due() {
+            let left = Duration::from_nanos(due_ns.saturating_sub(now_ns()));
+            if self.wait(left, all).await? {
+                break;
+            }
+            memory.read(now_ns());
+        }
+        self.wait(limit, all).await?;
+        self.end.ramp_ns = ramp_ns;
+        self.end.ramp_memory = memory.finish();
         let slowest = self.processes.all.iter().filter_map(|d| d.connect_wall_ns).max();
         self.end.connect_wall_ns = slowest.unwrap_or(0);
         Ok(())

@@ -14,6 +14,7 @@ mod process;
 pub(crate) mod process_group;
 mod processes;
 pub(crate) mod protocol;
+mod ramp_memory;
 mod rate_search;
 mod readiness;
 mod server_cost;

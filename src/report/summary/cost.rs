@@ -2,6 +2,7 @@
 
 use crate::record::Metric;
 use crate::report::figure::Figure;
+use crate::report::summary::further_client;
 use crate::report::summary::group::{Group, SilentProcesses};
 use crate::report::summary::growth;
 use crate::report::table::{Audit, Connecting, CostFigures, ServerActivity};
@@ -45,6 +46,15 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
                 Figure::absent(USED_SERVER)
             } else {
                 resident(group, &servers, NO_SERVER, Began::of_servers(group))
+            }
+        }),
+        server_further_bytes: server_figure(group, "server_memory", || {
+            if group.servers.iter().any(|server| server.no_memory_controller) {
+                Figure::absent(NO_MEMORY)
+            } else if group.is_server_used {
+                Figure::absent(USED_SERVER)
+            } else {
+                further_client::bytes(group)
             }
         }),
         server_growth: server_figure(group, "server_memory", || {

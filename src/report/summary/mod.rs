@@ -14,6 +14,7 @@ mod delivery;
 mod describe;
 mod distribution;
 mod fanout;
+mod further_client;
 mod group;
 mod growth;
 mod lateness;
