@@ -1073,7 +1073,7 @@ fn the_size_of_messages_in_a_servers_own_form_is_not_planned() {
 fn a_plan_for_people() {
     let prepared = shipped("polling-vs-ws.toml", &machine());
     assert_snapshot!(render(&prepared, PlanFormat::Text).expect("it can be shown"), @r#"
-    polling-vs-ws: 9 cases, about 2 min 34 s
+    polling-vs-ws: 9 cases, about 2 min 45 s
     One update a second by polling and by WebSocket: the book's use cases A, B and C.
 
       feed     1/s for each client, periodic, phases spread; 21 B of text; seed 2009
@@ -1081,7 +1081,7 @@ fn a_plan_for_people() {
       timeout  10 s
       delay    none
       repeats  1
-      result   about 946 kB in result.jsonl
+      result   about 974 kB in result.jsonl
       server   bundled, started anew for each case
       series   polling at /PollingStock//PollingStock, every 1 s; engine raw, phase spread, request chapter, response chapter
       series   websocket at /ws, when there is an update; heartbeat 0 s, read buffer bytes 512, reconnect 1 s
@@ -1095,7 +1095,7 @@ fn a_plan_for_people() {
          5  polling        10,000       1       1        4  10,000 kept   127.1.50.200 to 127.1.89.215   16.9 s
          6  websocket      10,000       1       1        4  10,000 kept   127.1.89.216 to 127.1.128.231  16.9 s
          7  floor (null)  100,000       6       –        6  none          –                                 5 s
-         8  polling       100,000       6       6       12  100,000 kept  127.3.7.136 to 127.4.142.39    51.5 s  may stretch to 10×
+         8  polling       100,000       6       6       12  100,000 kept  127.3.7.136 to 127.4.142.39    62.5 s  may stretch to 10×
          9  websocket     100,000       6       6       12  100,000 kept  127.4.142.40 to 127.6.20.199   20.5 s
 
     Expected bytes a second while load lasts, all clients together
