@@ -377,8 +377,8 @@ pub mod internals {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, Instructions,
             KernelAudit, KernelCounts, LostProcess, MemoryReading, ProcessActivity, ProcessRole,
-            RampReading, ReceiveTimestamps, RunResult, SCHEMA, Seconds, ServerEnd, SocketChange,
-            StopReason, Uncounted,
+            ReceiveTimestamps, RunResult, SCHEMA, Seconds, ServerEnd, SocketChange, StopReason,
+            Uncounted,
         };
         /// `result.jsonl`: written line by line, and read back.
         pub mod file {
