@@ -6,9 +6,9 @@
 //! chance in nine of agreeing so far, and is then rarely so far apart.
 
 use crate::gate::pairs::figures;
-use crate::gate::signed_rank::median;
 use crate::report::Figure;
 use crate::report::finding::{Beside, ChangedFigure, Decision, Finding, Kind};
+use crate::report::median::median;
 use crate::report::metrics::{Column, columns};
 use crate::report::table::{Row, Table};
 

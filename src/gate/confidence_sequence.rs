@@ -28,7 +28,8 @@
 //! `tests/gate/confidence_sequence.json` has evidence, intervals and false alarms by confseq (PyPI), to which
 //! tests hold these.
 
-use crate::gate::signed_rank::{median, student_quantile};
+use crate::gate::signed_rank::student_quantile;
+use crate::report::median::median;
 
 /// The bets, as shares of the money, and how the first 1 is split among them.
 const BETS: [(f64, f64); 4] = [(0.3, 0.15), (0.6, 0.25), (0.9, 0.35), (1.0, 0.25)];

@@ -2,9 +2,9 @@
 //! Nothing passes or fails here.
 
 use crate::gate::paired::{PairOrder, PairedMetric, Rules, Verdicts};
-use crate::gate::signed_rank::median;
 use crate::report::Figure;
 use crate::report::finding::{ChangeScale, Decision, Finding, Subject};
+use crate::report::median::median;
 
 /// The most pairs that are considered.
 const MOST_PAIRS: u32 = 1000;

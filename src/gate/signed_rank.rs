@@ -19,6 +19,7 @@
 //! Mathematical Statistics* 34 (1963) 598; Hollander, Wolfe and Chicken, *Nonparametric
 //! Statistical Methods*, 3rd ed., §3.1 to 3.3.
 
+use crate::report::median::median_of_sorted;
 use distrs::StudentsT;
 use std::f64::consts::PI;
 
@@ -119,23 +120,6 @@ impl Walsh {
             k => Some((self.averages[k - 1], self.averages[last - k])),
         }
     }
-}
-
-/// The middle value of ascending ones, or the mean of the two middle ones; zero of none.
-fn median_of_sorted(sorted: &[f64]) -> f64 {
-    let half = sorted.len() / 2;
-    match sorted.len() {
-        0 => 0.0,
-        n if n % 2 == 1 => sorted[half],
-        _ => sorted[half - 1] / 2.0 + sorted[half] / 2.0,
-    }
-}
-
-/// The median of finite values; `None` of none.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    (!sorted.is_empty()).then(|| median_of_sorted(&sorted))
 }
 
 /// The standard deviation of a sample, over n − 1; `None` of fewer than two values.
@@ -335,11 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn medians_and_deviations() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
-        assert_eq!(median(&[f64::MAX, f64::MAX]), Some(f64::MAX));
-        assert_eq!(median(&[]), None);
+    fn deviations() {
         assert_eq!(deviation(&[1.0, 3.0]), Some(2_f64.sqrt()));
         assert_eq!(deviation(&[1.0]), None);
         assert!(Walsh::of(&[]).is_none());

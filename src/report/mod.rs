@@ -18,6 +18,7 @@ pub(crate) mod finding;
 pub(crate) mod format;
 pub(crate) mod judgement;
 pub(crate) mod layer;
+pub(crate) mod median;
 pub(crate) mod metrics;
 pub(crate) mod pictures;
 pub(crate) mod schema;

@@ -275,6 +275,10 @@ pub struct MemoryReading {
     pub resident: u64,
 }
 
+/// The shortest ramp over which a server's memory is read: the clients before each reading are connected by
+/// then.
+pub(crate) const LEAST_RAMP_NS: u64 = 320_000_000;
+
 /// What a server held while its clients connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RampReading {

@@ -2,12 +2,10 @@
 //! that what a client takes is apart from what the server takes once.
 
 use crate::os::MemoryOf;
-use crate::result::RampReading;
+use crate::result::{LEAST_RAMP_NS, RampReading};
 
 /// Readings of a ramp: the last one is of all clients.
 const READINGS: u64 = 8;
-/// The least time between two readings: the clients before one are connected by then.
-const LEAST_GAP_NS: u64 = 40_000_000;
 /// A reading that is late by a larger share of the time between two is of more clients than it says.
 const MOST_LATE: u64 = 4;
 
@@ -32,7 +30,7 @@ impl RampMemory {
         clients: u32,
     ) -> RampMemory {
         let gap_ns = ramp_ns / READINGS;
-        let of = of.filter(|_| gap_ns >= LEAST_GAP_NS && u64::from(clients) >= READINGS);
+        let of = of.filter(|_| ramp_ns >= LEAST_RAMP_NS && u64::from(clients) >= READINGS);
         RampMemory { of, epoch_ns, gap_ns, clients, next: 1, readings: Vec::new() }
     }
 

@@ -11,9 +11,9 @@ use crate::gate::change_points::{
 use crate::gate::history::file::HistoryRun;
 use crate::gate::history::selection::{FigureFilter, FigureSeries, Since, count, select};
 use crate::gate::pairs::Margins;
-use crate::gate::signed_rank::median;
 use crate::report::Figure;
 use crate::report::finding::{ChangeScale, Decision, Finding, Judgement, Kind};
+use crate::report::median::median;
 use crate::report::metrics::{Better, Column, Compared};
 use crate::units::{append_unit, percent, six_digits};
 

@@ -3,8 +3,9 @@
 
 use crate::gate::confidence_sequence::ConfidenceSequence;
 use crate::gate::paired::{Looks, PairedMetric, Rules};
-use crate::gate::signed_rank::{Walsh, deviation, median};
+use crate::gate::signed_rank::{Walsh, deviation};
 use crate::report::finding::{ChangeScale, Effect};
+use crate::report::median::median;
 use crate::report::{Absence, Figure};
 
 /// The grid of log ratios and differences, 2⁻⁴⁰: equal ratios are then equal numbers whatever the unit, and ties

@@ -39,31 +39,11 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
         server_expected: is_server_expected(group),
         server: server_activity(group, &servers, &messages),
         driver_bytes: resident(group, &drivers, NO_DRIVER, Began::Anew),
-        server_bytes: server_figure(group, "server_memory", || {
-            if group.servers.iter().any(|server| server.no_memory_controller) {
-                Figure::absent(NO_MEMORY)
-            } else if group.is_server_used {
-                Figure::absent(USED_SERVER)
-            } else {
-                resident(group, &servers, NO_SERVER, Began::of_servers(group))
-            }
+        server_bytes: memory_of_clients(group, || {
+            resident(group, &servers, NO_SERVER, Began::of_servers(group))
         }),
-        server_further_bytes: server_figure(group, "server_memory", || {
-            if group.servers.iter().any(|server| server.no_memory_controller) {
-                Figure::absent(NO_MEMORY)
-            } else if group.is_server_used {
-                Figure::absent(USED_SERVER)
-            } else {
-                further_client::bytes(group)
-            }
-        }),
-        server_growth: server_figure(group, "server_memory", || {
-            if group.servers.iter().any(|server| server.no_memory_controller) {
-                Figure::absent(NO_MEMORY)
-            } else {
-                growth::bytes_per_message(group, &messages)
-            }
-        }),
+        server_further_bytes: memory_of_clients(group, || further_client::bytes(group)),
+        server_growth: server_memory(group, || growth::bytes_per_message(group, &messages)),
         kernel_bytes: kernel(group),
         floor_cpu_us: of_floor(floor_cpu_us),
         floor_lag_p99_us: of_floor(floor_lag_p99_us),
@@ -90,6 +70,27 @@ fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> 
             None => Figure::absent("the server is not the bundled one"),
         },
     }
+}
+
+/// A figure of the server's memory.
+fn server_memory(group: &Group, figure: impl FnOnce() -> Figure) -> Figure {
+    server_figure(group, "server_memory", || {
+        if group.servers.iter().any(|server| server.no_memory_controller) {
+            Figure::absent(NO_MEMORY)
+        } else {
+            figure()
+        }
+    })
+}
+
+/// The same of what its clients take.
+fn memory_of_clients(group: &Group, figure: impl FnOnce() -> Figure) -> Figure {
+    server_memory(
+        group,
+        || {
+            if group.is_server_used { Figure::absent(USED_SERVER) } else { figure() }
+        },
+    )
 }
 
 /// What the server's processes did for a message.

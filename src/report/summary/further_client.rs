@@ -2,11 +2,9 @@
 
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
-use crate::result::{CaseEnd, RampReading};
+use crate::result::{CaseEnd, LEAST_RAMP_NS, RampReading};
 use crate::units::{human_bytes, human_ns, thousands};
 
-/// A shorter ramp has no readings: as good as none.
-const LEAST_RAMP_NS: u64 = 320_000_000;
 /// Readings that a line needs.
 const LEAST_READINGS: usize = 6;
 /// What the memory must rise by from the first reading to the last, by the line: 64 pages of 4 KiB. With half of

@@ -1,6 +1,7 @@
 //! How much the server's memory grows over the measured window: what it keeps of each message.
 
 use crate::report::figure::Figure;
+use crate::report::median::median;
 use crate::report::summary::group::Group;
 use crate::result::MemoryReading;
 use crate::units::thousands;
@@ -49,13 +50,7 @@ fn slope(readings: &[MemoryReading]) -> Option<f64> {
             bytes / (later.at_ns - first.at_ns) as f64
         }));
     }
-    slopes.sort_by(f64::total_cmp);
-    let middle = slopes.len() / 2;
-    match slopes.len() {
-        0 => None,
-        even if even % 2 == 0 => Some(f64::midpoint(slopes[middle - 1], slopes[middle])),
-        _ => Some(slopes[middle]),
-    }
+    median(&slopes)
 }
 
 #[cfg(test)]

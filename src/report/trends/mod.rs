@@ -14,6 +14,7 @@ pub(crate) mod text;
 
 use crate::report::finding::Subject;
 use crate::report::judgement::describe;
+use crate::report::median::median;
 use crate::units::{append_unit, six_digits};
 
 /// What a sparkline is made of, from the least value to the greatest.
@@ -42,14 +43,8 @@ impl Trend {
     /// no such ratio.
     fn change(&self) -> Option<f64> {
         let (last, before) = self.values.split_last()?;
-        let mut known: Vec<f64> = before.iter().copied().flatten().collect();
-        known.sort_by(f64::total_cmp);
-        let middle = known.get(known.len() / 2)?;
-        let median = match known.len() % 2 {
-            0 => f64::midpoint(*middle, known[known.len() / 2 - 1]),
-            _ => *middle,
-        };
-        match ((*last)?, median) {
+        let known: Vec<f64> = before.iter().copied().flatten().collect();
+        match ((*last)?, median(&known)?) {
             (last, median) if last == median => Some(0.0),
             (_, median) if median <= 0.0 => None,
             (last, median) => Some(last / median - 1.0),
