@@ -163,7 +163,9 @@ fn a_server_that_closes_without_an_answer_may_be_one_of_tls() {
     let close = |mut stream: TcpStream| {
         let _ = stream.read(&mut [0; 4096]);
     };
-    for said in fails(serve(close), FEED, &EVERY_WAY, &["closed early", "0 of 4 clients"]) {
+    // On a busy machine some have connected when the window begins.
+    let reasons = ["closed early", "of 4 clients connected"];
+    for said in fails(serve(close), FEED, &EVERY_WAY, &reasons) {
         assert!(said.contains(HINT), "{said}");
         assert!(!said.contains("open files"), "{said}");
     }

@@ -310,12 +310,17 @@ pub(super) fn details(decided: &DecidedMetric) -> Vec<String> {
     }
     let looks = rules.deciding();
     if looks.contains(&tested.pairs) && decided.ran > tested.pairs {
-        lines.push(format!(
-            "{}; the first {} were evaluated, as decisions are made at {} pairs.",
-            ran(decided.ran),
-            tested.pairs,
-            listed(&looks)
-        ));
+        lines.push(match rules.looks {
+            Looks::At(_) => format!(
+                "{}; the first {} were evaluated, as decisions are made at {} pairs.",
+                ran(decided.ran),
+                tested.pairs,
+                listed(&looks)
+            ),
+            Looks::EveryPair { .. } => {
+                format!("{}; {} of them give this figure.", ran(decided.ran), tested.pairs)
+            }
+        });
     }
     lines
 }

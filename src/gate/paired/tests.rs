@@ -181,6 +181,17 @@ fn holms_correction_is_the_published_one() {
     assert_eq!(holm(&[]), [0.0; 0]);
 }
 
+/// A figure of the runs before a pair has one pair fewer, and no list of all the numbers of pairs.
+#[test]
+fn a_figure_with_fewer_pairs_than_ran_says_how_many_it_has() {
+    let rules = Rules { looks: Looks::EveryPair { most: 1_000 }, alpha: 0.01, power: 0.8 };
+    let fewer = PairedMetric { question: Question::IsWorse, ..cpu(10, 30.0, 1.0) };
+    let verdicts = judge(&[cpu(11, 30.0, 1.0), fewer], &rules);
+    let last = |place: usize| verdicts.findings[place].details.last().map(String::as_str);
+    assert_eq!(last(1), Some("11 pairs ran; 10 of them give this figure."));
+    assert!(!last(0).is_some_and(|line| line.contains("pairs ran")), "{:?}", last(0));
+}
+
 #[test]
 fn pairs_between_the_looks_wait() {
     let mut thirteen = cpu(13, 4.0, 1.0);
