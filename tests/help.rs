@@ -34,6 +34,12 @@ fn every_help_text_fits_80_columns_and_has_an_example() {
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{call:?}: {line}");
         }
+        // A line of the source that is too long would leave its last word alone on a line.
+        let lines: Vec<&str> = help.lines().collect();
+        for two in lines.windows(2) {
+            let is_text = two.iter().all(|line| line.starts_with(char::is_alphanumeric));
+            assert!(!is_text || two[0].chars().count() >= 50, "{call:?}: {two:?}");
+        }
         assert!(help.contains("\nExample"), "{call:?} has no example:\n{help}");
     }
 }

@@ -47,9 +47,9 @@ A target is one of
   PATH
       another wsbench, with its own driver and reference server
 
-Each side first has a run that does not count. Then pairs of runs follow: A and B
-live at the same time, each with half of the clients, and a coin decides for each
-pair which is started first.
+Each side first has a run that does not count. Then pairs of runs follow: A and
+B live at the same time, each with half of the clients, and a coin decides for
+each pair which is started first.
 
 ";
 
@@ -60,9 +60,9 @@ fn with_targets(example: &str) -> String {
 /// The arguments of `wsbench compare`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = with_targets("\
-Bytes of a message that differ end a comparison of two builds of a server at once.
-Of two different servers what varies is decided first; then they fail unless --margin
-tolerates the difference.
+Bytes of a message that differ end a comparison of two builds of a server at
+once. Of two different servers what varies is decided first; then they fail
+unless --margin tolerates the difference.
 
 Example:
   wsbench compare scenario.toml --a ./wsbench-old --b ./wsbench-new
@@ -101,6 +101,9 @@ pub(crate) struct CompareArgs {
     /// Exit with 97 if a figure is undecided
     #[arg(long, help_heading = JUDGING)]
     pub strict: bool,
+    /// End at the first figure that fails, and leave the others undecided
+    #[arg(long, help_heading = JUDGING)]
+    pub fail_fast: bool,
     /// Print every figure and note
     #[arg(long, short, help_heading = OUTPUT)]
     pub verbose: bool,

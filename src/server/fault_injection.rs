@@ -9,6 +9,7 @@ use crate::server::body::Body;
 use crate::time::{now_ns, thread_cpu_ns};
 use crate::units::{human_ns, parse_duration_ns, parse_size, thousands};
 use hyper::Response;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{HeaderName, HeaderValue};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -16,12 +17,15 @@ use std::str::FromStr;
 
 /// The field that makes a response's head longer.
 const FIELD: HeaderName = HeaderName::from_static("x-fault");
-/// `X-Fault: `, a character and CR LF.
-const LEAST_HEADER_BYTES: u64 = 12;
+/// `X-Fault: `, a character and CR LF. Fewer bytes are added to the reason phrase.
+const LEAST_FIELD_BYTES: u64 = 12;
 /// A client may refuse a head beyond this and its own fields.
 const MOST_HEADER_BYTES: u64 = 32 * 1024;
 const MOST_DELAY_NS: u64 = 10_000_000_000;
 const MOST_CPU_NS: u64 = 1_000_000_000;
+/// So little that a preemption in it is rare, and that to ask the kernel for the CPU clock, some 0.3 µs, would
+/// add to it.
+const SHORT_CPU_NS: u64 = 20_000;
 
 /// Every fault: its name, an example, and what it does.
 pub(crate) const FAULTS: &[(&str, &str, &str)] = &[
@@ -164,11 +168,8 @@ fn within(ns: u64, most_ns: u64, example: &str) -> Result<u64, String> {
 
 fn header(bytes: u64) -> Result<InjectedFault, String> {
     match bytes {
-        LEAST_HEADER_BYTES..=MOST_HEADER_BYTES => Ok(InjectedFault::Header(bytes)),
-        _ => Err(format!(
-            "must be at least {LEAST_HEADER_BYTES}B, the shortest field with its line end \
-             (`X-Fault: x`), and at most 32KiB"
-        )),
+        1..=MOST_HEADER_BYTES => Ok(InjectedFault::Header(bytes)),
+        _ => Err("must be at least 1B and at most 32KiB".to_owned()),
     }
 }
 
@@ -257,7 +258,7 @@ pub struct Injector {
 impl Injector {
     fn new(faults: FaultInjection, seed: u64) -> Injector {
         let line = FIELD.as_str().len() + ": \r\n".len();
-        let value = (faults.header_bytes > 0)
+        let value = (faults.header_bytes >= LEAST_FIELD_BYTES)
             .then(|| vec![b'x'; (faults.header_bytes as usize).saturating_sub(line)])
             .and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
         let drops = Drops::new(faults.drop_every, seed);
@@ -282,15 +283,13 @@ impl Injector {
             let kept = vec![1; leak_bytes as usize].into_boxed_slice();
             self.leaked.borrow_mut().push(kept);
         }
-        if cpu_ns > 0 {
+        if cpu_ns > 0 && cpu_ns < SHORT_CPU_NS {
+            spin(cpu_ns);
+        } else if cpu_ns > 0 {
             let until_ns = thread_cpu_ns().saturating_add(cpu_ns);
-            // In user mode, as most work is: the CPU clock is the kernel's, and is asked again only if
-            // the thread was preempted.
+            // The CPU clock is asked again only if the thread was preempted.
             while let Some(left_ns) = until_ns.checked_sub(thread_cpu_ns()).filter(|ns| *ns > 0) {
-                let until_ns = now_ns().saturating_add(left_ns);
-                while now_ns() < until_ns {
-                    std::hint::spin_loop();
-                }
+                spin(left_ns);
             }
         }
     }
@@ -299,7 +298,24 @@ impl Injector {
         self.message();
         if let Some(value) = &self.value {
             response.headers_mut().insert(FIELD, value.clone());
+        } else if self.faults.header_bytes > 0 {
+            let known = response.extensions().get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
+            let usual = response.status().canonical_reason().unwrap_or_default();
+            let mut phrase = known.unwrap_or(usual.as_bytes()).to_vec();
+            phrase.resize(phrase.len() + self.faults.header_bytes as usize, b'!');
+            // It never fails: the phrase's octets were allowed before.
+            if let Ok(phrase) = ReasonPhrase::try_from(phrase) {
+                response.extensions_mut().insert(phrase);
+            }
         }
+    }
+}
+
+/// Uses the CPU in user mode, as most work does, for so long.
+fn spin(ns: u64) {
+    let until_ns = now_ns().saturating_add(ns);
+    while now_ns() < until_ns {
+        std::hint::spin_loop();
     }
 }
 
@@ -373,6 +389,21 @@ mod tests {
     }
 
     #[test]
+    fn a_head_that_is_longer_by_a_few_bytes_has_them_in_its_reason_phrase() {
+        let injector =
+            FaultInjection::of(&[InjectedFault::Header(1)]).unwrap().injector(1).unwrap();
+        let phrase = |response: &Response<Body>| {
+            response.extensions().get::<ReasonPhrase>().unwrap().as_bytes().to_vec()
+        };
+        let mut response: Response<Body> = Response::new(Either::Left(Full::default()));
+        injector.answer(&mut response);
+        assert!(response.headers().is_empty());
+        assert_eq!(phrase(&response), b"OK!");
+        injector.answer(&mut response);
+        assert_eq!(phrase(&response), b"OK!!");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_fault_is_said_with_what_would_be_right() {
         for (text, wanted) in [
             ("dely=5ms", "did you mean \"delay\"?"),
@@ -383,7 +414,7 @@ mod tests {
             ("delay=0s", "must be above 0s"),
             ("delay=11s", "at most 10 s"),
             ("cpu=2s", "at most 1 s"),
-            ("header=11B", "must be at least 12B"),
+            ("header=0B", "must be at least 1B"),
             ("header=33KiB", "at most 32KiB"),
             ("header=64ms", "unknown unit"),
             ("leak=0B", "a leak of nothing"),
@@ -442,6 +473,10 @@ mod tests {
         assert!(thread_cpu_ns() - before >= 6_000_000);
         assert_eq!(injector.leaked.borrow().iter().map(|kept| kept.len()).sum::<usize>(), 3000);
         assert!(!injector.drops());
+        let short = FaultInjection::of(&[InjectedFault::Cpu(1_000)]).unwrap().injector(1).unwrap();
+        let before = now_ns();
+        (0..1000).for_each(|_| short.message());
+        assert!(now_ns() - before >= 1_000_000);
     }
 
     proptest! {

@@ -62,6 +62,17 @@ fn a_longer_head_is_caught_by_the_first_pair() {
     assert_eq!(grown, Some(12.0), "{head}");
 }
 
+/// The least that a head can be longer by.
+#[test]
+fn one_byte_in_a_head_is_caught_by_the_first_pair() {
+    let world = World::new(ASKED);
+    let (failed, pairs) = caught(&world, &["header=1B"]);
+    let head = failed.iter().find(|f| f["subject"]["metric"] == "heads_bytes_down_per_message");
+    let head = head.expect("it is among them");
+    let grown = head["value"].as_f64().zip(head["baseline"].as_f64()).map(|(b, a)| b - a);
+    assert_eq!((grown, pairs), (Some(1.0), 1), "{head}");
+}
+
 #[test]
 fn an_update_that_is_never_sent_is_caught_by_the_first_run() {
     let world = World::new(PUSHED);
@@ -116,4 +127,20 @@ fn a_cpu_fault_shows_in_the_user_time_beside_it() {
     let user = changed.iter().find(|c| c["metric"] == "server_user_us_per_message");
     let user = user.unwrap_or_else(|| panic!("no user time: {}", of_cpu["beside"]));
     assert!(user["b"].as_f64() > user["a"].as_f64() && user["pairs"] == 5, "{user}");
+}
+
+/// With --fail-fast the first look at which a figure fails is the last one.
+#[test]
+fn a_comparison_ends_at_the_first_figure_that_fails_if_asked_to() {
+    let world = World::new(&PUSHED.replace("duration = \"1s\"", "duration = \"500ms\""));
+    let mut command = compare(&world, &["delay=20ms"]);
+    command.args(["--pairs=5", "--most-pairs=30", "--alpha=0.2", "--only-noisy", "--fail-fast"]);
+    let output = finish(&mut command);
+    expect_code(&output, 98);
+    let judgement: Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
+    let notes = judgement["notes"].to_string();
+    assert!(notes.contains("--fail-fast ended it after 5 pairs"), "{notes}");
+    let findings = judgement["findings"].as_array().expect("findings");
+    let of_median = findings.iter().find(|f| f["subject"]["metric"] == "delivery_latency_us_p50");
+    assert_eq!(of_median.expect("it is compared")["decision"], "fail");
 }

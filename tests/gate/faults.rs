@@ -345,7 +345,7 @@ fn faults_are_refused_with_what_would_be_right() {
     for (arguments, wanted) in [
         (vec!["--fault", "dely=5ms"], "did you mean \"delay\"?"),
         (vec!["--fault", "cpu=5"], "has no unit"),
-        (vec!["--fault", "header=11B"], "must be at least 12B"),
+        (vec!["--fault", "header=0B"], "must be at least 1B"),
         (vec!["--fault", "cpu=5ms", "--fault", "cpu=6ms"], "the fault cpu is given twice"),
         (vec!["--fault", "drop=1%", "--scenario", &scenario(&world)], "each message is answered"),
         (vec!["--fault", "drop=1%", "--scenario", &scenario(&polls)], "with the latest update"),

@@ -85,6 +85,7 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
     let mut terms = prepare(&args.how, "B against A", targets, rules, limit)?;
     terms.strict = args.strict;
     terms.only_noisy = args.only_noisy;
+    terms.fail_fast = args.fail_fast;
     if let Some(why) = terms.rules.undecidable(most_metrics(&terms.sides)) {
         warn(&why);
     }
@@ -292,6 +293,7 @@ fn prepare(
         strict: false,
         together,
         only_noisy: false,
+        fail_fast: false,
         tracked: Vec::new(),
         out: prepare_reports(args.out.as_deref(), &format!("{name}-pairs"), result_bytes)?,
         notes,

@@ -16,7 +16,7 @@
 
 use crate::cmd::compare::progress::PairProgress;
 use crate::cmd::compare::run::{ComparedSide, SideRun, run};
-use crate::cmd::compare::why_open::{Discards, OpenComparison, PairsEnd, option_time};
+use crate::cmd::compare::why_open::{Discards, OpenComparison, PairsEnd, count, option_time};
 use crate::error::{Outcome, at};
 use crate::gate::baseline;
 use crate::gate::beside;
@@ -70,6 +70,8 @@ pub(crate) struct PairTerms {
     pub out: PathBuf,
     /// True if bytes and counts are left out.
     pub only_noisy: bool,
+    /// True if the first figure that fails ends it.
+    pub fail_fast: bool,
     /// The figures that vary and are compared; empty for all.
     pub tracked: Vec<Subject>,
     /// Further notes for a reader.
@@ -176,7 +178,12 @@ impl<'a> PairSession<'a> {
                     return Ok(());
                 }
             }
-            match self.judge().1.next {
+            let verdicts = self.judge().1;
+            if self.terms.fail_fast && self.has_failed(&verdicts) {
+                self.end = Some(PairsEnd::Failure);
+                return Ok(());
+            }
+            match verdicts.next {
                 NextStep::More { pairs } => until = pairs,
                 NextStep::Enough => {
                     let all = self.pairs.len() >= self.terms.rules.most_pairs() as usize;
@@ -185,6 +192,12 @@ impl<'a> PairSession<'a> {
                 }
             }
         }
+    }
+
+    /// Whether some figure is decided to be worse.
+    fn has_failed(&self, verdicts: &Verdicts) -> bool {
+        let of_pairs = verdicts.findings.iter().any(|finding| finding.decision == Decision::Fail);
+        of_pairs || !self.differences().is_empty()
     }
 
     /// Whether another pair would take the comparison beyond its limit: it takes as long as the others
@@ -542,8 +555,14 @@ fn describe_differences(exact: &[Finding]) -> Option<String> {
 
 /// Says that the time was over, if that ended the pairs.
 fn describe_time(end: Option<PairsEnd>, pairs: usize) -> Option<String> {
-    let Some(PairsEnd::Time { limit, .. }) = end else { return None };
-    let limit = option_time(limit);
+    let limit = match end? {
+        PairsEnd::Time { limit, .. } => option_time(limit),
+        PairsEnd::Failure => {
+            let pairs = count(u32::try_from(pairs).unwrap_or(u32::MAX));
+            return Some(format!("--fail-fast ended it after {pairs}"));
+        }
+        PairsEnd::Pairs => return None,
+    };
     Some(match pairs {
         0 => format!("--time {limit} leaves no time for a further pair"),
         1 => format!("--time {limit} leaves no time for more than 1 pair"),

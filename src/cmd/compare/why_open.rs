@@ -20,6 +20,8 @@ pub(super) enum PairsEnd {
     },
     /// The number of pairs.
     Pairs,
+    /// A figure that failed, by `--fail-fast`.
+    Failure,
 }
 
 /// The pairs that were discarded.
@@ -100,6 +102,7 @@ impl OpenComparison<'_> {
                 Looks::At(_) => "--pairs".to_owned(),
                 Looks::EveryPair { .. } => "The most pairs that run".to_owned(),
             },
+            PairsEnd::Failure => "--fail-fast".to_owned(),
         };
         let first = self.rules.deciding().first().copied().filter(|first| *first > self.pairs);
         let first = first.map(|first| format!(", and the first decision is at {first}"));
@@ -126,12 +129,13 @@ impl OpenComparison<'_> {
                 ),
                 Looks::EveryPair { .. } => "Make the runs longer: --set duration=….".to_owned(),
             },
+            PairsEnd::Failure => "Leave --fail-fast out to decide the rest too.".to_owned(),
         }
     }
 }
 
 /// `no pair`, `1 pair`, `13 pairs`.
-fn count(pairs: u32) -> String {
+pub(super) fn count(pairs: u32) -> String {
     match pairs {
         0 => "no pair".to_owned(),
         1 => "1 pair".to_owned(),
@@ -209,6 +213,9 @@ mod tests {
         assert!(text.ends_with("Give it more time: --time 10min."), "{text}");
         // Nothing but the findings ended it.
         assert!(!of(None).describe().expect("it is open").contains("--time"));
+        let text = of(Some(PairsEnd::Failure)).describe().expect("it is open");
+        assert!(text.starts_with("--fail-fast ended it after 9 pairs (2 discarded)."), "{text}");
+        assert!(text.ends_with("Leave --fail-fast out to decide the rest too."), "{text}");
         let nothing = Discards::default();
         let open = OpenComparison { discards: &nothing, findings: &[], ..of(None) };
         assert_eq!(open.describe(), None);

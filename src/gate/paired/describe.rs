@@ -335,7 +335,7 @@ pub(super) fn rules(rules: &Rules) -> String {
     if let Looks::EveryPair { .. } = rules.looks {
         return format!(
             "A decision may be made after every pair of runs, by a test that allows that (bets on each \
-             pair's log ratio, an e-process). Estimates are Hodges–Lehmann, with confidence sequences \
+             pair's log ratio, or its difference if a figure is about zero: an e-process). Estimates are Hodges–Lehmann, with confidence sequences \
              of {} % ({} % on each side, for all numbers of pairs together); p-values have Holm's \
              correction over the metrics.",
             percent(1.0 - 2.0 * alpha),

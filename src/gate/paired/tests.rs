@@ -283,7 +283,7 @@ fn rules_that_decide_nothing_are_said() {
     let every = Rules { looks: Looks::EveryPair { most: 100 }, alpha: 0.01, power: 0.8 };
     assert_eq!(every.deciding().first(), Some(&8));
     assert_eq!(every.deciding().len(), 93);
-    insta::assert_snapshot!(every.describe(), @"A decision may be made after every pair of runs, by a test that allows that (bets on each pair's log ratio, an e-process). Estimates are Hodges–Lehmann, with confidence sequences of 98 % (1 % on each side, for all numbers of pairs together); p-values have Holm's correction over the metrics.");
+    insta::assert_snapshot!(every.describe(), @"A decision may be made after every pair of runs, by a test that allows that (bets on each pair's log ratio, or its difference if a figure is about zero: an e-process). Estimates are Hodges–Lehmann, with confidence sequences of 98 % (1 % on each side, for all numbers of pairs together); p-values have Holm's correction over the metrics.");
     insta::assert_snapshot!(Rules::default().describe(), @"Decisions are made at 10 and 20 pairs of runs. Estimates are Hodges–Lehmann, with intervals of 99 % (0.5 % on each side at each look); p-values are exact, of the one-sided signed-rank test, with Holm's correction over the metrics.");
 }
 
