@@ -2,7 +2,7 @@
 //! not, and that it takes neither for the other.
 
 use crate::support::{World, answer_upgrade, expect_code, finish, said, serve};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wsbench::internals::feed::{PayloadKind, Stamp};
@@ -104,4 +104,71 @@ fn latencies_are_absent_if_stamps_lie_ahead_of_the_clock() {
     let why = row["absent"]["delivery_latency_us_p50"].as_str().expect("a reason");
     assert!(why.contains("latencies are negative"), "{why}");
     assert!(text.contains("lie ahead of this machine's CLOCK_MONOTONIC"), "{text}");
+}
+
+/// Which of ten updates a second a poll gets, by how many there were, and its number.
+type Latest = fn(u64) -> (u64, u64);
+
+fn polled(latest: Latest) -> SocketAddr {
+    let began_ns = now_ns();
+    serve(move |mut stream| {
+        let mut received = Vec::new();
+        let mut buffer = [0; 1024];
+        while let Ok(read @ 1..) = stream.read(&mut buffer) {
+            received.extend_from_slice(&buffer[..read]);
+            if !received.ends_with(b"\r\n\r\n") {
+                continue;
+            }
+            received.clear();
+            let (update, sequence) = latest((now_ns() - began_ns) / 100_000_000);
+            let mut payload = [0; 21];
+            let stamp = Stamp { sequence, published_ns: began_ns + update * 100_000_000 };
+            stamp.write(PayloadKind::Text, &mut payload);
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
+            if stream.write_all(&[head.as_slice(), &payload].concat()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Polls such a server for three seconds.
+fn poll(latest: Latest, feed: &str, code: i32) -> (String, serde_json::Value) {
+    let world = World::new(&format!(
+        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"3s\"\n\
+         cooldown = \"100ms\"\n[feed]\n{feed}\n[server]\nurl = \"http://{}\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\n",
+        polled(latest)
+    ));
+    let output = finish(&mut world.run(&["--reports", "json,text"]));
+    expect_code(&output, code);
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    (text, world.summary()["rows"][0].clone())
+}
+
+/// That a poll skips numbers is legal if the latest update counts, and then shows no loss.
+#[test]
+fn numbers_that_polls_skip_are_no_proof_that_nothing_is_missing() {
+    let (text, row) = poll(|n| (n, 2 * n + 1), "", 0);
+    assert_eq!(outcome(&row, "nothing_missing"), "not-applicable");
+    assert!(text.contains("loss not checked"), "{text}");
+    let (_, row) = poll(|n| (n, n + 1), "rate = \"10/s\"", 0);
+    assert_eq!(outcome(&row, "feed_held"), "passed");
+    let (text, row) = poll(|n| (n, 2 * n + 1), "rate = \"10/s\"", 96);
+    assert_eq!(outcome(&row, "feed_held"), "failed");
+    assert!(text.contains("their numbers skip"), "{text}");
+}
+
+/// The update after a silence stands for those that were published in it.
+#[test]
+fn a_polled_server_that_repeats_one_update_for_a_third_of_the_window_is_named() {
+    let often: Latest = |n| {
+        let update = if n % 30 < 15 { n - n % 30 } else { n };
+        (update, update + 1)
+    };
+    let (text, row) = poll(often, "rate = \"10/s\"", 0);
+    assert_eq!(row["status"], "valid");
+    assert!(text.contains("nothing new came for up to 1."), "{text}");
+    let (text, _) = poll(|n| (n, n + 1), "rate = \"10/s\"", 0);
+    assert!(!text.contains("nothing new came"), "{text}");
 }

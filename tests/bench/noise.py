@@ -7,7 +7,9 @@ Prints, for CPU, p50, p99 and memory, the standard deviation of ln(B/A) of one u
 it after a minute of units: what decides how soon a change is seen. The arrangements are
 
     in turn    a run of A and a run of B, each with a new server and all clients
-    windows    both servers alive, windows of a second each in the order ABBA, all clients
+    windows    both servers alive, windows of a second each in the order ABBA or BAAB by a coin, all clients;
+               four such blocks for each pair of new servers, so that a second line can tell which share of
+               the variance new processes bring (layout, allocator), and which the moments
     together   both servers at the same time, each with half of the clients
 
 each on shared cores, and with the driver on half of the cores and the servers on the others, with the
@@ -20,6 +22,7 @@ import csv
 import json
 import math
 import os
+import random
 import signal
 import socket
 import statistics
@@ -29,6 +32,8 @@ import tempfile
 import time
 from pathlib import Path
 
+# Blocks of each pair of processes.
+BLOCKS = 4
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = {
     "CPU": "server_cpu_us_per_message",
@@ -85,6 +90,21 @@ def show(name, units, seconds):
         deviation = statistics.stdev(values)
         line += f" {deviation:8.1%} {deviation * math.sqrt(each / 60):7.1%}"
     print(line, flush=True)
+    if name.startswith("windows"):
+        print(f"{'  of new processes':21} {'':14}" + "".join(
+            f" {share_of_processes(units, metric):>8} {'':>7}" for metric in METRICS.values()), flush=True)
+
+
+def share_of_processes(units, metric):
+    """The share of a block's variance that differs from pair of processes to pair of processes (one-way analysis
+    of variance with random effects), or `-` if blocks of one pair differ as much as those of others."""
+    groups = [[u[metric] for u in units[i:i + BLOCKS] if metric in u] for i in range(0, len(units), BLOCKS)]
+    groups = [g for g in groups if len(g) == BLOCKS]
+    if len(groups) < 3:
+        return "-"
+    within = statistics.fmean(statistics.variance(g) for g in groups)
+    between = statistics.variance(statistics.fmean(g) for g in groups) - within / BLOCKS
+    return f"{between / (between + within):.0%}" if between > 0 else "-"
 
 
 def start_compiler(tmp):
@@ -135,9 +155,9 @@ def windows(options, tmp, shared):
     while time.monotonic() - began < options.minutes * 60:
         servers = [serve(options, shared) for _ in "ab"]
         try:
-            for block in range(4):
+            for _ in range(BLOCKS):
                 found = [[], []]
-                for side in (0, 1, 1, 0) if block % 2 == 0 else (1, 0, 0, 1):
+                for side in random.choice([(0, 1, 1, 0), (1, 0, 0, 1)]):
                     process, port = servers[side]
                     found[side].append(window(options, tmp, process.pid, port, shared))
                 units.append(log_ratios(*found))

@@ -225,6 +225,14 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> CheckResult {
         }
         (Published::NoEnd, _) => return no_end(check, "loss could not be checked: "),
         (Published::Known, 0) => "no update is missing".to_owned(),
+        (Published::FromNumbers, 0) if counts.updates_superseded > 0 => {
+            return check.not_applicable(format!(
+                "loss not checked: {} of {of} updates between a client's first and last were skipped, as the \
+                 feed's semantics allow (snapshot: the latest replaces those before it). If every update must \
+                 come, set semantics = \"log\" in [feed]",
+                thousands(counts.updates_superseded),
+            ));
+        }
         (Published::FromNumbers, 0) => {
             "the numbers of what each client received have no gap".to_owned()
         }

@@ -19,6 +19,8 @@ use hdrhistogram::Histogram;
 const FAST: f64 = 1.05;
 const OTHER_RATE: &str =
     "Set [feed] rate to what the server publishes, and name in [message] ignore what is no update.";
+const NUMBERS_OR_RATE: &str = "Set [feed] rate to what the server publishes. If it is right, the server leaves updates out, or their number \
+     counts something else: see [message] sequence.";
 const OF_ANSWERS: &str = "Let `time` in [message] be when the update was published, or name its number in `sequence`: the \
      times that came are those of the answers, each of which counts as an update.";
 const LATE_OR_RATE: &str = "Use fewer clients or a lower rate, so that the driver is on time. If more comes then too, set \
@@ -88,13 +90,23 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     }
     // If updates are held back or polled and the latest alone counts, it stands for those before it.
     // Beside updates that have a stamp, a time or a number, messages without are something else.
-    let came = counts.messages.saturating_sub(others).saturating_add(counts.superseded);
-    let came = came.saturating_add(counts.listed_updates);
+    let came = counts.messages.saturating_sub(others).saturating_add(counts.listed_updates);
+    let stood_for = came.saturating_add(counts.superseded);
+    // Of a server that makes an update for each request, numbers may count those of all clients.
+    let each_is_new = made_by_asking && counts.repeated == 0;
+    let is_beyond = stood_for as f64 > most(group, setting, published);
+    if !info.bundled_server && !each_is_new && is_beyond {
+        return numbers_beyond_the_rate(came, counts.superseded, published);
+    }
     let visible = polls_without_numbers(group, setting).unwrap_or(f64::INFINITY);
     let text = format!(
-        "{} of about {} updates came within the measured window{}",
+        "{} of about {} updates came within the measured window{}{}",
         thousands(came),
         thousands(published.min(visible).round() as u64),
+        match counts.superseded {
+            0 => String::new(),
+            n => format!(" and stood for {} before them", thousands(n)),
+        },
         if info.bundled_server {
             ""
         } else if visible < published {
@@ -103,7 +115,21 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
             ", by the rate that the scenario states"
         },
     );
-    with_cause(group, check.result(came as f64 >= least, Figure::count(came), text))
+    with_cause(group, check.result(stood_for as f64 >= least, Figure::count(stood_for), text))
+}
+
+/// Says that the updates' numbers rise faster than the stated rate makes, though no more came than that: the
+/// server leaves some out, or publishes at another rate.
+fn numbers_beyond_the_rate(came: u64, skipped: u64, published: f64) -> CheckResult {
+    let text = format!(
+        "{} updates came within the measured window and their numbers skip {}: that is more than the about {} \
+         that the rate makes that the scenario states",
+        thousands(came),
+        thousands(skipped),
+        thousands(published.round() as u64)
+    );
+    let found = Check::FeedHeld.result(false, Figure::count(came.saturating_add(skipped)), text);
+    CheckResult { cause: Cause::Server, remedy: NUMBERS_OR_RATE, ..found }
 }
 
 /// Messages that are no updates, since others have something by which they are known: a stamp, or in the server's

@@ -5,6 +5,7 @@
 
 use crate::feed::{Arrivals, Workload};
 use crate::record::Metric;
+use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::units::{human_ns, thousands};
@@ -19,19 +20,24 @@ const PERIODIC_LEAST: f64 = 2.0;
 const LEAST_SHARE: f64 = 0.1;
 /// And how many times as long as the usual answer it must take.
 const TIMES_MEDIAN: f64 = 10.0;
+/// The same if the scenario states that updates come at equal intervals.
+const TIMES_PERIOD: f64 = 3.0;
+/// The same of a Poisson process: as rare as [`POISSON_LEAST`] makes it.
+const TIMES_MEDIAN_AT_RANDOM: f64 = POISSON_LEAST / std::f64::consts::LN_2;
 
 /// Returns the sentences, without their full stops.
 pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let info = group.info;
     if info.network && info.paced && !info.bundled_server {
-        return unanswered(group).into_iter().collect();
+        return unanswered(group).or_else(|| nothing_new(group, setting)).into_iter().collect();
     }
     let is_pushed = info.network && !info.paced && info.workload == Workload::Ticker;
     // If nothing came at all, a check says so.
     if !is_pushed || info.bundled_server || group.counts().messages == 0 {
         return Vec::new();
     }
-    silent(group, setting).into_iter().chain(stopped(group)).collect()
+    let nothing_new = delivery::asks(group).then(|| nothing_new(group, setting)).flatten();
+    silent(group, setting).into_iter().chain(stopped(group).or(nothing_new)).collect()
 }
 
 /// Returns by how much the driver was late at most.
@@ -60,6 +66,31 @@ fn unanswered(group: &Group) -> Option<String> {
         thousands(waited),
         thousands(answers.len()),
         human_ns(least_ns),
+        human_ns(usual_ns as f64)
+    ))
+}
+
+/// Says that clients which ask got nothing new for a part of the window, unless the driver was late by as much.
+/// The next new update stands for all that was published meanwhile, so that no count shows it.
+fn nothing_new(group: &Group, setting: &Setting) -> Option<String> {
+    let ages = group.total.latency.of(Metric::PeakAge)?;
+    let window_ns = group.measured_s() * 1e9 / group.ends.len().max(1) as f64;
+    let usual_ns = ages.value_at_quantile(0.5);
+    let times = match setting.arrivals {
+        Arrivals::Periodic if group.info.feed_rate_stated => TIMES_PERIOD,
+        Arrivals::Periodic => TIMES_MEDIAN,
+        Arrivals::Poisson => TIMES_MEDIAN_AT_RANDOM,
+    };
+    let least_ns = (window_ns * LEAST_SHARE).max(usual_ns as f64 * times);
+    let longest_ns = ages.max();
+    if least_ns <= 0.0 || (longest_ns as f64) < least_ns || latest_ns(group) >= longest_ns {
+        return None;
+    }
+    Some(format!(
+        "nothing new came for up to {} of the measured {}, and usual is {}: the update after it stands for those \
+         before it, so that no count shows it",
+        human_ns(longest_ns as f64),
+        human_ns(window_ns),
         human_ns(usual_ns as f64)
     ))
 }
