@@ -241,24 +241,49 @@ fn poll(address: std::net::SocketAddr, check: impl Fn(&World, &Output)) -> [Row;
     ["raw", "reqwest"].map(of)
 }
 
+/// The characters of an answer's heads without line ends, as the engine "raw" counts them.
+fn head_chars(world: &World) -> f64 {
+    let rows = world.csv("bytes.csv");
+    let wanted = [("series", "raw"), ("phase", "steady"), ("direction", "down")];
+    let is_it = |row: &&Row| {
+        row["layer"] == "head_chars" && wanted.iter().all(|(column, value)| row[*column] == **value)
+    };
+    number(rows.iter().find(is_it).expect("a row"), "per_message")
+}
+
 #[test]
 fn both_engines_of_polling_agree_on_the_bytes_of_unusual_answers() {
     let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
     let length = "Content-Length: 5\r\n\r\nhello";
+    let chunks = "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    // Whether the library shows how many bytes of the heads are line ends.
     let answers = [
-        format!("HTTP/1.1 200 Fine\r\n{length}"),
-        format!("HTTP/1.1 200 \r\n{length}"),
-        format!("HTTP/1.1 200\r\n{length}"),
-        format!("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n{length}"),
-        format!("HTTP/1.1 200 OK\r\nA:b\r\nB:   c  \r\n{length}"),
-        format!("{hints}HTTP/1.1 200 OK\r\n{length}"),
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
-            .into(),
+        (format!("HTTP/1.1 200 Fine\r\n{length}"), true),
+        (format!("HTTP/1.1 200 \r\n{length}"), true),
+        (format!("HTTP/1.1 200\r\n{length}"), true),
+        (format!("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n{length}"), true),
+        (format!("HTTP/1.1 200 OK\r\nA:b\r\nB:   c  \r\n{length}"), false),
+        (format!("{hints}HTTP/1.1 200 OK\r\n{length}"), false),
+        (format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"), true),
     ];
-    at_once(answers, |answer| {
-        let rows = poll(answer_all(answer.clone().into_bytes(), false), expect_ran);
+    at_once(answers, |(answer, shows_line_ends)| {
+        let body = answer.rfind("\r\n\r\n").expect("heads") + 4;
+        let body = if answer.contains("chunked") { body - chunks.len() } else { body };
+        let chars = answer[..body].chars().filter(|char| !"\r\n".contains(*char)).count();
+        let rows = poll(answer_all(answer.clone().into_bytes(), false), |world, output| {
+            expect_ran(world, output);
+            assert_eq!(head_chars(world), chars as f64, "{answer}");
+        });
         agree(&rows, &BYTES[..3]);
         agree(&rows, &["heads_bytes_per_message", "framing_bytes_per_message", "completed"]);
+        let reqwest = &rows[1];
+        if shows_line_ends {
+            agree(&rows, &["head_chars_per_message"]);
+        } else {
+            assert_eq!(reqwest["head_chars_per_message"], "", "{answer}");
+            let why = "how many bytes are line ends in the heads of";
+            assert!(reqwest["absent"].contains(why), "{answer}: {}", reqwest["absent"]);
+        }
         for row in &rows {
             assert_eq!(number(row, "payload_bytes_per_message"), 5.0, "{answer}");
             assert_eq!(number(row, "audit_kernel_bytes") + number(row, "audit_ledger_bytes"), 0.0);

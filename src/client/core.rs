@@ -395,6 +395,11 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().at(phase).counts.undivided += 1;
     }
 
+    /// Reports an answer of whose heads a library does not show how many bytes are line ends.
+    pub(crate) fn count_unusual_head(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.unusual_heads += 1;
+    }
+
     /// Reports a message of this client: whether it was written.
     pub fn message_sent(&self, phase: Phase, written: bool) {
         self.thread.recorder.borrow_mut().at(phase).counts.sent += u64::from(written);

@@ -128,6 +128,8 @@ counts! {
     unmeasured,
     /// Chunked answers of which a library does not show what is of heads and what is framing.
     undivided,
+    /// Answers of whose heads a library does not show how many bytes are line ends.
+    unusual_heads,
     /// Exchanges that brought nothing new and ended at once, though the server should have held the
     /// request.
     polls_not_held,

@@ -60,6 +60,10 @@ fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -
     if undivided > 0 && way != Way::Up && (layer.is_of_heads() || is_framing(layer)) {
         return Figure::absent(heads_and_chunks(undivided));
     }
+    let unusual = group.total.phases[phase].counts.unusual_heads;
+    if unusual > 0 && way != Way::Up && layer == Layer::HeadChars {
+        return Figure::absent(line_ends(unusual));
+    }
     if layer.is_kernels() {
         if group.info.floor {
             return Figure::absent("the floor has no network");
@@ -83,6 +87,15 @@ pub(super) fn heads_and_chunks(answers: u64) -> String {
         "the library does not show the heads and the framing of chunks apart in {} answers: an interim response \
          came before them, a line of their head is not written as usual, or a chunk came in several pieces; take \
          engine = \"raw\"",
+        thousands(answers)
+    )
+}
+
+/// Says why the characters of heads are not known of so many answers.
+pub(super) fn line_ends(answers: u64) -> String {
+    format!(
+        "the library does not show how many bytes are line ends in the heads of {} answers: an interim response \
+         came before them, or a line of their head is not written as usual; take engine = \"raw\"",
         thousands(answers)
     )
 }

@@ -191,9 +191,10 @@ pub(super) fn nothing_new(group: &Group) -> Option<String> {
 
 /// Says which figures of the measured window a library has hidden.
 pub(super) fn hidden(steady: &Counts) -> impl Iterator<Item = String> + use<> {
-    let undivided = steady.undivided;
+    let &Counts { undivided, unusual_heads, .. } = steady;
     let undivided = (undivided > 0).then(|| bytes::heads_and_chunks(undivided));
-    unmeasured(steady).into_iter().chain(undivided)
+    let unusual = (unusual_heads > 0).then(|| bytes::line_ends(unusual_heads));
+    unmeasured(steady).into_iter().chain(undivided).chain(unusual)
 }
 
 /// Says why there are no figures of bytes, if a library has hidden some.
@@ -452,9 +453,9 @@ mod tests {
     /// What a library hid before the window hides no figure of it.
     #[test]
     fn what_a_library_hides_is_of_the_window() {
-        let steady = Counts { unmeasured: 5, undivided: 2, ..Counts::default() };
+        let steady = Counts { unmeasured: 5, undivided: 2, unusual_heads: 1, ..Counts::default() };
         assert_eq!(of(&steady, None), Vec::<String>::new());
-        assert_eq!(hidden(&steady).count(), 2);
+        assert_eq!(hidden(&steady).count(), 3);
         assert_eq!(hidden(&Counts::default()).count(), 0);
         assert!(unmeasured(&steady).unwrap().contains("sockets of 5 exchanges"));
     }

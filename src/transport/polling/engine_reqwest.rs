@@ -15,7 +15,7 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
 use crate::protocol::http1::refuses;
-use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed};
+use crate::protocol::http1::response::{HEADERS_LIMIT, is_compressed};
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals, TlsProblem};
@@ -23,7 +23,7 @@ use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::tls::{self, ClientTls};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
-use hyper::ext::ReasonPhrase;
+use crate::transport::polling::reqwest_answer::{BodySizes, head_size, response_parts};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
@@ -251,12 +251,12 @@ impl ReqwestEngine {
         let framing = chunked.then_some(body.framing);
         let mut moved = self.observe(client, turn.phase, addresses, (sent_ns, state));
         if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
-            let answer = head.bytes + payload + framing.unwrap_or(0);
+            let answer = head.size.bytes + payload + framing.unwrap_or(0);
             moved = without_tls(client, turn.phase, moved, request.bytes, answer);
         }
-        let (parts, are_known) = response_parts(head, payload, moved.down, framing);
-        if end.is_ok() && !are_known {
-            client.count_undivided(turn.phase);
+        let (parts, shown) = response_parts(head, payload, moved.down, framing);
+        if end.is_ok() {
+            shown.count(client, turn.phase);
         }
         let goes_on = match end {
             Ok(()) => {
@@ -276,7 +276,7 @@ impl ReqwestEngine {
                 self.complete(client, state, &exchange, text)
             }
             Err(error) => {
-                let least = MovedBytes { up: request.bytes, down: head.bytes + payload };
+                let least = MovedBytes { up: request.bytes, down: head.size.bytes + payload };
                 // The socket may be closed, so that the kernel knows nothing of it. So much came.
                 let moved = if moved.down == 0 { least } else { moved };
                 state.poll.fail(client, turn, moved, request);
@@ -499,45 +499,6 @@ fn written_size(request: HeadSize, up: u64) -> HeadSize {
     HeadSize { bytes: up, chars: (request.chars + up).saturating_sub(request.bytes) }
 }
 
-/// Returns what a response of so many bytes at the socket consists of. `head` is the size of its
-/// head if every line is written as usual.
-///
-/// What is neither head nor payload belongs to the head: a status line or a field that is written
-/// otherwise, or an interim response. Of a chunked body it is also `framing`, that of the pieces in which the
-/// library gave the body. If both do not add up, a chunk may have come in several pieces or had an extension,
-/// or the head is written otherwise: returns whether heads and framing are known apart.
-fn response_parts(head: HeadSize, payload: u64, down: u64, framing: Option<u64>) -> (Parts, bool) {
-    let rest = down.saturating_sub(payload);
-    let beyond = rest.saturating_sub(head.bytes);
-    let heads = if framing.is_some() { rest - beyond } else { rest };
-    let head_chars = (head.chars + heads).saturating_sub(head.bytes);
-    let parts = Parts { heads, head_chars, framing: rest - heads, payload: down - rest, stray: 0 };
-    // If the kernel could not be asked, nothing is known.
-    let are_known = down == 0 || framing.is_none_or(|framing| framing == beyond);
-    (parts, are_known)
-}
-
-/// What a body consists of.
-#[derive(Debug, Clone, Copy, Default)]
-struct BodySizes {
-    payload: u64,
-    /// The framing of chunks, if each piece was one.
-    framing: u64,
-}
-
-impl BodySizes {
-    /// Two line ends and a length of hexadecimal digits.
-    fn push(&mut self, piece: &[u8]) {
-        let digits = piece.len().checked_ilog(16).map_or(1, |log| log + 1);
-        self.payload += piece.len() as u64;
-        self.framing += u64::from(digits) + 4;
-    }
-    /// The last chunk, without trailers.
-    fn end(&mut self) {
-        self.framing += 5;
-    }
-}
-
 /// Returns how long the body may go on if it is a stream of events, which is no answer to a poll; `None`
 /// if it may do so as long as any.
 fn stream_limit(client: &Client, response: &reqwest::Response) -> Option<Instant> {
@@ -633,22 +594,6 @@ fn has_coding(response: &reqwest::Response) -> bool {
     encoding.is_some_and(|value| is_compressed(value.as_bytes()))
 }
 
-/// Returns the size of a response's head on the wire: reqwest gives the reason phrase and the
-/// fields, whose lines have `: ` and CR LF as a rule.
-fn head_size(response: &reqwest::Response) -> HeadSize {
-    let reason = match response.extensions().get::<ReasonPhrase>() {
-        Some(reason) => reason.as_bytes(),
-        None => response.status().canonical_reason().unwrap_or("").as_bytes(),
-    };
-    let mut lines = 1;
-    let mut chars = ("HTTP/1.1 200 ".len() + reason.len()) as u64;
-    for (name, value) in response.headers() {
-        chars += (name.as_str().len() + 2 + value.as_bytes().len()) as u64;
-        lines += 1;
-    }
-    HeadSize { bytes: chars + 2 * (lines + 1), chars }
-}
-
 /// Returns the error behind a reqwest error, with the `errno` if the chain of causes has one.
 fn client_error(error: &reqwest::Error) -> ClientError {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
@@ -718,44 +663,5 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 impl TaskClients for ReqwestEngine {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.run_client(&mut client).await })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_kernel_counted_is_a_responses_size_whatever_its_lines_are() {
-        let usual = HeadSize { bytes: 100, chars: 90 };
-        let parts = |payload, down, framing| {
-            let (parts, are_known) = response_parts(usual, payload, down, framing);
-            assert_eq!(parts.heads + parts.framing + parts.payload, down);
-            (parts.heads, parts.head_chars, parts.framing, parts.payload, are_known)
-        };
-        assert_eq!(parts(21, 121, None), (100, 90, 0, 21, true));
-        // Two characters more in the reason phrase, or one less.
-        assert_eq!(parts(21, 123, None), (102, 92, 0, 21, true));
-        assert_eq!(parts(21, 120, None), (99, 89, 0, 21, true));
-        assert_eq!(parts(21, 132, Some(11)), (100, 90, 11, 21, true));
-        // An interim response may have come, or a chunk had an extension.
-        assert!(!parts(21, 166, Some(11)).4);
-        assert!(!parts(21, 131, Some(11)).4);
-        // The socket was closed before the kernel could be asked.
-        assert_eq!(parts(21, 0, None), (0, 0, 0, 0, true));
-        assert_eq!(parts(21, 0, Some(11)), (0, 0, 0, 0, true));
-    }
-
-    #[test]
-    fn chunks_are_framed_by_their_length_in_hexadecimal_digits() {
-        let framing = |sizes: &[usize]| {
-            let mut body = BodySizes::default();
-            sizes.iter().for_each(|size| body.push(&vec![0; *size]));
-            body.end();
-            (body.payload, body.framing)
-        };
-        assert_eq!(framing(&[]), (0, 5));
-        assert_eq!(framing(&[15, 16]), (31, 16));
-        assert_eq!(framing(&[255, 256]), (511, 18));
     }
 }

@@ -9,6 +9,7 @@ mod client;
 mod engine_raw;
 mod engine_reqwest;
 mod params;
+mod reqwest_answer;
 mod reqwest_target;
 mod server;
 
