@@ -11,6 +11,8 @@ mod any_server;
 mod bodies;
 /// TCP/IP bytes compared with a packet capture.
 mod capture;
+/// How long a server can hold up the end of a run.
+mod closing;
 /// Files of earlier versions.
 mod compat;
 /// The delay line, within a run and as a relay.
