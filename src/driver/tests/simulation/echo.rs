@@ -75,7 +75,7 @@ pub(super) fn take_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
 impl SimulatedServer for EchoServer {
     fn received(&mut self, now_ns: u64, bytes: &[u8]) -> Vec<ServerAction> {
         if now_ns >= self.faulty_until_ns {
-            self.faults = ServerFaults::default();
+            self.faults = self.faults.without_faults();
         }
         self.bytes.extend_from_slice(bytes);
         let mut actions = Vec::new();
@@ -87,7 +87,7 @@ impl SimulatedServer for EchoServer {
             let len = payload.len() as u8;
             let back = [&[first, len], payload.as_slice()].concat();
             if first == 0x88 {
-                actions.extend([ServerAction::Send(back), ServerAction::End]);
+                actions.extend(self.faults.at_end.actions(Some(back)));
             } else if self.one_in(self.faults.drops) {
                 add(&self.log.dropped);
             } else if self.one_in(self.faults.resets) {
@@ -107,7 +107,7 @@ impl SimulatedServer for EchoServer {
     }
 
     fn ended(&mut self, _: u64) -> Vec<ServerAction> {
-        vec![ServerAction::End]
+        self.faults.at_end.actions(None)
     }
 
     fn woken(&mut self, _: u64) -> Vec<ServerAction> {

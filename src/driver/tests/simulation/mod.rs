@@ -30,7 +30,7 @@ use crate::driver::tests::simulation::network::{
 };
 use crate::driver::tests::simulation::secure::TlsFront;
 use crate::driver::tests::simulation::server::{
-    FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer,
+    AtEnd, FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer,
 };
 use crate::driver::tests::simulation::shared::{HubServer, MessageHub};
 use crate::feed::{Feed, PayloadKind, Semantics, Spec, Topic, Workload};
@@ -164,6 +164,7 @@ impl Scenario {
         let conditions = Conditions { stalls_one_in, ..conditions };
         // What is no chunk is garbage, and what is no event or line may be anything.
         faults.plain = below(3) == 0 && faults.garbage == 0;
+        faults.at_end = AtEnd::ALL[below(2 * AtEnd::ALL.len() as u64).saturating_sub(4) as usize];
         let delay = Delay { one_way_ns, seed, ..Delay::default() };
         Scenario {
             seed,
@@ -445,6 +446,23 @@ fn an_empty_answer_is_an_error_and_followed_by_a_pause() {
     }
 }
 
+/// Clients end whatever a server does when they do: one that does not end its side is waited for, and not long.
+#[test]
+fn a_server_that_does_not_end_is_not_waited_for_without_end() {
+    let none = Scenario { delay: Delay::default(), conditions: PLAIN, ..Scenario::of(0) };
+    for (kind, at_end) in ServerKind::ALL.iter().flat_map(|&kind| AtEnd::ALL.map(|end| (kind, end)))
+    {
+        let faults = ServerFaults { at_end, ..ServerFaults::default() };
+        let scenario = Scenario { kind, faults, clients: 3, rate_hz: 20.0, ..none };
+        let report = scenario.run();
+        check(&scenario, &report);
+        let took_ns = report.ended_ns - report.stopped_ns;
+        let ends = matches!(at_end, AtEnd::Ends | AtEnd::Resets) || kind == ServerKind::Polling;
+        assert_eq!(took_ns < 500 * MS, ends, "{kind:?}, {at_end:?}: {took_ns}");
+        assert_eq!(report.window.phases.total().counts.faults, 0, "{kind:?}, {at_end:?}");
+    }
+}
+
 /// A server may write in blocks, so that no read ends with a message: a phase begins all the same.
 #[test]
 fn a_phase_begins_on_time_if_no_read_ends_with_a_message() {
@@ -514,8 +532,9 @@ fn the_laws_hold_behind_tls() {
 #[test]
 fn what_an_echo_does_not_send_back_is_missing_and_nothing_else() {
     let echo = |seed| {
-        let ServerFaults { drops, resets, ends, .. } = Scenario::of(seed).faults;
-        let faults = ServerFaults { drops, resets, ends, ..ServerFaults::default() };
+        let plain = Scenario::of(seed).faults;
+        let ServerFaults { drops, resets, ends, .. } = plain;
+        let faults = ServerFaults { drops, resets, ends, ..plain.without_faults() };
         let (kind, workload) = (ServerKind::WebSocket, Workload::Echo);
         Scenario { kind, workload, faults, ..Scenario::of(seed) }
     };
@@ -534,7 +553,8 @@ fn sending(seed: u64, kinds: &[ServerKind]) -> Scenario {
     let clients = 1 + below(4) as u32;
     let tls = below(8) == 0;
     let ServerFaults { drops, repeats, resets, ends, refuses, .. } = plain.faults;
-    let faults = ServerFaults { drops, repeats, resets, ends, refuses, ..ServerFaults::default() };
+    let none = plain.faults.without_faults();
+    let faults = ServerFaults { drops, repeats, resets, ends, refuses, ..none };
     Scenario { kind, workload, clients, tls, faults, ..plain }
 }
 
@@ -575,7 +595,7 @@ fn resuming(seed: u64) -> Scenario {
         resets,
         ends,
         ids: true,
-        ..ServerFaults::default()
+        ..plain.faults.without_faults()
     };
     let faults = ServerFaults { plain: whole, forgets: below(3) == 0, ..faults };
     Scenario { kind: ServerKind::Sse, tls: below(8) == 0, faults, ..plain }

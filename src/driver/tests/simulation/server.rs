@@ -147,6 +147,46 @@ pub(in crate::driver::tests) struct ServerFaults {
     pub ids: bool,
     /// It does not heed them, and goes on with what comes next.
     pub forgets: bool,
+    /// What it does when a client ends the conversation: that is no fault, whatever it is.
+    pub at_end: AtEnd,
+}
+
+impl ServerFaults {
+    /// Returns what stays when nothing more goes wrong.
+    pub(super) fn without_faults(self) -> ServerFaults {
+        ServerFaults { at_end: self.at_end, ..ServerFaults::default() }
+    }
+}
+
+/// What a server does at a client's Close, or at the end of its side of TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::driver::tests) enum AtEnd {
+    /// It answers a Close and ends its side.
+    #[default]
+    Ends,
+    /// It answers a Close and keeps its side open.
+    StaysOpen,
+    /// It does not answer, and goes on.
+    GoesOn,
+    /// It answers a Close and resets the connection.
+    Resets,
+}
+
+impl AtEnd {
+    pub(in crate::driver::tests) const ALL: [AtEnd; 4] =
+        [AtEnd::Ends, AtEnd::StaysOpen, AtEnd::GoesOn, AtEnd::Resets];
+
+    /// Returns what a server does that has taken note of a client's end, and answers with these bytes if it
+    /// answers at all.
+    pub(super) fn actions(self, answer: Option<Vec<u8>>) -> Vec<ServerAction> {
+        let end = match self {
+            AtEnd::Ends => Some(ServerAction::End),
+            AtEnd::StaysOpen => None,
+            AtEnd::GoesOn => return Vec::new(),
+            AtEnd::Resets => Some(ServerAction::Reset),
+        };
+        answer.map(ServerAction::Send).into_iter().chain(end).collect()
+    }
 }
 
 /// What is wrong with the stamps of a server.
@@ -319,7 +359,8 @@ impl RemoteServer {
             // Turns of the window may come later than it: a truth then would hide a stamp that was
             // repeated all the time, as an update that the next one has superseded.
             let ServerFaults { lie, plain, ids, forgets, .. } = self.faults;
-            self.faults = ServerFaults { lie, plain, ids, forgets, ..ServerFaults::default() };
+            let none = self.faults.without_faults();
+            self.faults = ServerFaults { lie, plain, ids, forgets, ..none };
         }
     }
 
@@ -554,8 +595,9 @@ impl SimulatedServer for RemoteServer {
             if bytes.first() != Some(&0x88) {
                 return Vec::new();
             }
-            self.pushing = false;
-            return vec![ServerAction::Send(vec![0x88, 2, 3, 0xe8]), ServerAction::End];
+            let at_end = self.faults.at_end;
+            self.pushing = at_end == AtEnd::GoesOn;
+            return at_end.actions(Some(vec![0x88, 2, 3, 0xe8]));
         }
         self.request.extend_from_slice(bytes);
         let mut actions = Vec::new();
@@ -567,9 +609,10 @@ impl SimulatedServer for RemoteServer {
     }
 
     fn ended(&mut self, _: u64) -> Vec<ServerAction> {
-        self.pushing = false;
-        self.held = false;
-        vec![ServerAction::End]
+        let at_end = self.faults.at_end;
+        self.pushing &= at_end == AtEnd::GoesOn;
+        self.held &= at_end == AtEnd::GoesOn;
+        at_end.actions(None)
     }
 
     fn woken(&mut self, now_ns: u64) -> Vec<ServerAction> {

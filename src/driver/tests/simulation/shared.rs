@@ -4,7 +4,7 @@
 use crate::driver::tests::simulation::arrivals::came_ns;
 use crate::driver::tests::simulation::echo::take_frame;
 use crate::driver::tests::simulation::server::{
-    FaultLog, RequestLog, ServerAction, ServerFaults, ServerKind, SimulatedServer, Wrong,
+    AtEnd, FaultLog, RequestLog, ServerAction, ServerFaults, ServerKind, SimulatedServer, Wrong,
     switching_protocols,
 };
 use crate::driver::tests::simulation::{Scenario, SeedReport, laws, phases, verdict};
@@ -91,7 +91,7 @@ impl HubServer {
     fn begin(&mut self, now_ns: u64) {
         self.now_ns = now_ns;
         if now_ns >= self.faulty_until_ns {
-            self.faults = ServerFaults::default();
+            self.faults = self.faults.without_faults();
         }
     }
 
@@ -267,10 +267,10 @@ impl HubServer {
             && let Some((first, payload)) = take_frame(&mut self.bytes)
         {
             if first == 0x88 {
-                self.pushing = false;
-                self.ended = true;
-                let close = ServerAction::Send(vec![0x88, 2, 3, 0xe8]);
-                actions.extend([close, ServerAction::End]);
+                let at_end = self.faults.at_end;
+                self.pushing &= at_end == AtEnd::GoesOn;
+                self.ended = at_end != AtEnd::GoesOn;
+                actions.extend(at_end.actions(Some(vec![0x88, 2, 3, 0xe8])));
             } else {
                 self.accept(payload);
                 self.cut(&[], actions);
@@ -311,10 +311,11 @@ impl SimulatedServer for HubServer {
     }
 
     fn ended(&mut self, _: u64) -> Vec<ServerAction> {
-        self.ended = true;
-        self.pushing = false;
-        self.held = false;
-        vec![ServerAction::End]
+        let at_end = self.faults.at_end;
+        self.ended = at_end != AtEnd::GoesOn;
+        self.pushing &= at_end == AtEnd::GoesOn;
+        self.held &= at_end == AtEnd::GoesOn;
+        at_end.actions(None)
     }
 
     fn woken(&mut self, now_ns: u64) -> Vec<ServerAction> {
