@@ -98,8 +98,15 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     if !info.bundled_server && !each_is_new && is_beyond {
         return numbers_beyond_the_rate(came, counts.superseded, published);
     }
+    let text = describe_held(group, setting, came, published);
+    with_cause(group, check.result(stood_for as f64 >= least, Figure::count(stood_for), text))
+}
+
+/// Says how many updates came of those that were published, and by what that is known.
+fn describe_held(group: &Group, setting: &Setting, came: u64, published: f64) -> String {
+    let counts = group.counts();
     let visible = polls_without_numbers(group, setting).unwrap_or(f64::INFINITY);
-    let text = format!(
+    format!(
         "{} of about {} updates came within the measured window{}{}",
         thousands(came),
         thousands(published.min(visible).round() as u64),
@@ -107,15 +114,14 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
             0 => String::new(),
             n => format!(" and stood for {} before them", thousands(n)),
         },
-        if info.bundled_server {
+        if group.info.bundled_server {
             ""
         } else if visible < published {
             ", by the number of polls, each of which sees one at most, as the messages have no number"
         } else {
             ", by the rate that the scenario states"
         },
-    );
-    with_cause(group, check.result(stood_for as f64 >= least, Figure::count(stood_for), text))
+    )
 }
 
 /// Says that the updates' numbers rise faster than the stated rate makes, though no more came than that: the
