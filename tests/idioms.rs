@@ -1,5 +1,5 @@
 //! Plain statements, as far as a program can tell: none packs several into a tuple, and none asks
-//! for a condition with `match`. The program's own code is read; tests may be shorter.
+//! for a condition with `match`; and none panics if the system has no thread left. The program's own code is read; tests may be shorter.
 
 use crate::layering::sources;
 use regex::Regex;
@@ -102,6 +102,49 @@ fn bool_arms(code: &str) -> Vec<String> {
     let arm = Regex::new(r"[{},|]\s*((?:true|false)\s*(?:if\b[^{};]*?)?=>[^\n]*)");
     let arm = arm.expect("it is a regular expression");
     arm.captures_iter(&blank(code)).map(|arm| arm[1].trim().to_owned()).collect()
+}
+
+/// Returns what starts a thread and panics if the system has none left.
+fn panicking_threads(code: &str) -> Vec<String> {
+    let start = r"\bthread::spawn\b|\bscope\s*\.spawn\(|\bspawn_blocking\b|\benable_steady_tick\b";
+    let start = Regex::new(start).expect("it is a regular expression");
+    start.find_iter(&blank(code)).map(|found| found.as_str().to_owned()).collect()
+}
+
+#[test]
+fn no_thread_is_started_that_panics_if_there_is_none() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let starts = panicking_threads(&source.code);
+        found.extend(starts.iter().map(|what| format!("{}: {what}", source.path.display())));
+    }
+    assert!(
+        found.is_empty(),
+        "threads and memory may have run out: use std::thread::Builder, and tell the error:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn planted_threads_that_panic_are_found() {
+    for code in [
+        "std::thread::spawn(move || work());",
+        "use std::thread::spawn;",
+        "scope.spawn(|| work());",
+        "scope\n    .spawn(|| work());",
+        "tokio::task::spawn_blocking(work).await",
+        "bar.enable_steady_tick(TICK);",
+    ] {
+        assert_eq!(panicking_threads(code).len(), 1, "{code}");
+    }
+    for code in [
+        "thread::Builder::new().spawn(work)?;",
+        "Builder::new().spawn_scoped(scope, work)",
+        "tokio::task::spawn_local(work());",
+        "// thread::spawn panics",
+    ] {
+        assert_eq!(panicking_threads(code), [""; 0], "{code}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! No output ends a run: closed and full ones, files that are no regular files, pictures for which
 //! there is no memory. And no list or text of a scenario is too long for an answer.
 
-use crate::support::{World, command, expect_code, expect_ran, finish, said, wsbench};
+use crate::support::{World, at_once, command, expect_code, expect_ran, finish, said, wsbench};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -215,6 +215,30 @@ fn memory_that_runs_out_for_pictures_takes_nothing_else_and_no_exit_code() {
         assert!(world.path("out").join(file).exists(), "{file}: {said}");
     }
     assert!(said.contains("verdict: valid"), "{said}");
+}
+
+/// How much a run takes depends on the build, and what fails first on chance: so each size is tried.
+#[test]
+fn memory_that_runs_out_in_a_run_is_no_panic() {
+    let whole = std::sync::atomic::AtomicU32::new(0);
+    at_once([40, 60, 80, 90, 100, 110, 120, 140, 400], |megabytes: u32| {
+        let world = World::new(TINY);
+        let run = world.run(&["-q"]);
+        let mut limited = command("sh");
+        limited.arg("-c").arg(format!("ulimit -v {}; exec \"$@\"", megabytes * 1024)).arg("sh");
+        limited.arg(run.get_program()).args(run.get_args());
+        limited.args(["--set", "driver_lateness=500ms"]);
+        let output = finish(&mut limited);
+        let said = said(&output);
+        assert!(!said.contains("panicked at"), "{megabytes} MB: {said}");
+        assert_ne!(output.status.code(), Some(101), "{megabytes} MB: {said}");
+        // The reports are written last, and only pictures may be missing.
+        if world.path("out/summary.json").exists() {
+            assert!(matches!(output.status.code(), Some(0 | 96)), "{megabytes} MB: {said}");
+            whole.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    assert!(whole.into_inner() > 0, "a run takes less than 400 MB");
 }
 
 fn plan(scenario: &str) -> (Option<i32>, String) {

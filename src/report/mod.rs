@@ -30,7 +30,7 @@ pub(crate) mod trends;
 
 use std::io::{self, Write};
 use std::panic::resume_unwind;
-use std::thread::{self, ScopedJoinHandle};
+use std::thread::{self, Builder, ScopedJoinHandle};
 
 pub use conclusion::Conclusion;
 pub(crate) use figure::Absence;
@@ -80,15 +80,28 @@ impl Format {
     pub fn render(&self, table: &Table) -> Vec<Rendered> {
         // Pictures take most of the time, so each file has a thread.
         thread::scope(|scope| {
-            let start = |file: &'static (_, Content)| (file.0, scope.spawn(|| file.1(table)));
+            let start = |(name, content): &'static (&'static str, Content)| {
+                let thread = Builder::new().spawn_scoped(scope, || content(table));
+                (*name, content, thread)
+            };
             let threads: Vec<_> = self.contents.iter().map(start).collect();
-            let end = |(name, thread): (_, ScopedJoinHandle<Vec<u8>>)| {
-                // A panic in a format is a bug and continues in this thread.
-                Rendered { name, bytes: thread.join().unwrap_or_else(|bug| resume_unwind(bug)) }
+            let end = |(name, content, thread): (_, &Content, _)| Rendered {
+                name,
+                bytes: join_or_make(thread, || content(table)),
             };
             // A file that would be empty is none.
             threads.into_iter().map(end).filter(|file| !file.bytes.is_empty()).collect()
         })
+    }
+}
+
+/// Returns what a thread makes, or makes it here if the system gave none: threads or memory have run
+/// out, and a run that is over must not be lost for that.
+fn join_or_make<T>(thread: io::Result<ScopedJoinHandle<'_, T>>, make: impl FnOnce() -> T) -> T {
+    match thread {
+        // A panic in a format is a bug and continues in this thread.
+        Ok(thread) => thread.join().unwrap_or_else(|bug| resume_unwind(bug)),
+        Err(_) => make(),
     }
 }
 
@@ -99,4 +112,22 @@ pub static FORMATS: &[&Format] =
 /// The format of a name.
 pub fn find_format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().copied().find(|f| f.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_thread_can_make_is_made_here() {
+        let here = thread::current().id();
+        let none = Err(io::Error::from(io::ErrorKind::WouldBlock));
+        assert_eq!(join_or_make(none, || thread::current().id()), here);
+        let elsewhere = thread::scope(|scope| {
+            let thread = Builder::new().spawn_scoped(scope, || thread::current().id());
+            assert!(thread.is_ok());
+            join_or_make(thread, || here)
+        });
+        assert_ne!(elsewhere, here);
+    }
 }

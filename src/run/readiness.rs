@@ -10,7 +10,9 @@ use rustls::{ClientConnection, Stream};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// The longest that one attempt to connect may take, or one wait for an answer.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(1);
@@ -102,7 +104,16 @@ impl ReadyRequest {
     /// Asks the server at an address, within a few seconds.
     pub(super) async fn ask(&self, address: SocketAddr) -> FirstAnswer {
         let inner = self.0.clone();
-        let asked = tokio::task::spawn_blocking(move || inner.ask(address));
+        let (answers, asked) = oneshot::channel();
+        let asking = thread::Builder::new().name("readiness".to_owned()).spawn(move || {
+            // After the limit nobody waits.
+            let _ = answers.send(inner.ask(address));
+        });
+        if let Err(error) = asking {
+            // The next attempt may have a thread.
+            self.0.set_why(format!("cannot start a thread: {error}"));
+            return FirstAnswer::Nothing;
+        }
         match tokio::time::timeout(3 * ATTEMPT, asked).await {
             Ok(answer) => answer.unwrap_or(FirstAnswer::Nothing),
             Err(_) => FirstAnswer::Held,
@@ -150,6 +161,10 @@ impl Inner {
             Some(_) => format!("over TLS: {error}"),
             None => error.to_string(),
         };
+        self.set_why(why);
+    }
+
+    fn set_why(&self, why: String) {
         *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 

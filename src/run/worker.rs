@@ -31,7 +31,7 @@ pub(crate) fn read_input<F: DeserializeOwned, T: DeserializeOwned + Send + 'stat
     let first = lines.next().ok_or_else(bad)?.map_err(at("cannot read standard input"))?;
     let first = serde_json::from_str(&first).map_err(|_| bad())?;
     let (to, from) = unbounded_channel();
-    std::thread::spawn(move || {
+    let reading = std::thread::Builder::new().name("commands".to_owned()).spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             let command = serde_json::from_str(&line)
                 .map_err(at(format!("the parent sent a line that cannot be read: {line}")));
@@ -41,6 +41,7 @@ pub(crate) fn read_input<F: DeserializeOwned, T: DeserializeOwned + Send + 'stat
             }
         }
     });
+    reading.map_err(at("cannot start a thread"))?;
     Ok((first, from))
 }
 
