@@ -89,5 +89,7 @@ mod tolerance;
 mod transports;
 /// `wsbench try`, and series with servers of their own.
 mod try_urls;
+/// Outputs that nobody reads, and what ends the wait.
+mod unread_outputs;
 /// What clients send, end to end.
 mod workloads;

@@ -5,9 +5,11 @@
 //! that decides that.
 
 use crate::cli::{OutputArgs, OutputFormat, ReportingArgs};
-use crate::cmd::console::{note, print, warn};
-use crate::cmd::files::write_file;
-use crate::error::{Outcome, at};
+use crate::cmd::console::{note, warn};
+use crate::cmd::files::{prepare_file, write_file};
+use crate::cmd::pipe::{Pipe, has_given_up, is_pipe, not_written};
+use crate::cmd::stdout::print;
+use crate::error::{FailureKind, Outcome};
 use crate::report::finding::Judgement;
 use crate::report::format::text::terminal;
 use crate::report::judgement::{
@@ -17,8 +19,7 @@ use crate::report::judgement::{
 use crate::report::{Conclusion, Table, find_format};
 use crate::secret::{redact, redact_document};
 use std::env;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -72,7 +73,10 @@ pub(crate) fn report_failure(
     args: &OutputArgs,
     work: impl FnOnce() -> Outcome<Conclusion>,
 ) -> Outcome<Conclusion> {
-    let failure = match work() {
+    // Before the work, which may take hours.
+    let unusable = args.junit.as_deref().map_or(Ok(()), prepare_file).err();
+    let junit = args.junit.as_deref().filter(|_| unusable.is_none());
+    let failure = match unusable.map_or_else(work, Err) {
         Ok(conclusion) => return Ok(conclusion),
         Err(failure) => failure,
     };
@@ -80,10 +84,13 @@ pub(crate) fn report_failure(
     if in_actions() {
         annotate(&annotations::failed(&message));
     }
-    append(|limit| markdown::failed(title, &message, limit));
-    let bytes = || junit::failed(title, &message);
-    match args.junit.as_deref().map(|path| write_junit(path, &bytes())) {
-        Some(Err(second)) => Err(failure.with_note(&format!("{second:#}"))),
+    let reported = has_given_up();
+    let noted = append(|limit| markdown::failed(title, &message, limit));
+    let written = junit.map_or(Ok(()), |path| write_file(path, &junit::failed(title, &message)));
+    match noted.and(written) {
+        Err(second) if !reported || !matches!(second.kind, FailureKind::Signal(_)) => {
+            Err(failure.with_note(&format!("{second:#}")))
+        }
         _ => Err(failure),
     }
 }
@@ -98,10 +105,12 @@ fn print_all(views: &[JudgementView], text: Option<String>, args: &OutputArgs) -
     if in_actions() {
         views.iter().for_each(|one| annotate(&annotations::render(one)));
     }
-    views.iter().for_each(|one| append(|limit| markdown::render(one, limit)));
-    let written = args.junit.as_deref().map(|path| write_junit(path, &junit::render(views)));
-    printed?;
-    written.unwrap_or(Ok(()))
+    let noted = views.iter().map(|one| append(|limit| markdown::render(one, limit)));
+    // Each of them, though an earlier one failed.
+    let noted = noted.fold(Ok(()), Result::and);
+    let junit = args.junit.as_deref();
+    let written = junit.map_or(Ok(()), |path| write_file(path, &junit::render(views)));
+    printed.and(noted).and(written)
 }
 
 fn annotate(commands: &str) {
@@ -163,27 +172,32 @@ fn warn_of_gaps(views: &[JudgementView]) {
     }
 }
 
-fn write_junit(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(at(format!("cannot create {}", folder.display())))?;
-    }
-    write_file(path, bytes)
-}
-
 fn in_actions() -> bool {
     env::var_os(ACTIONS).is_some_and(|v| v == "true")
 }
 
 /// Appends to the job's summary, if there is one. If it cannot be written, that is a warning.
-fn append(render: impl FnOnce(usize) -> String) {
-    let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) else { return };
-    if let Err(why) = append_to(&path, render) {
-        let path = Path::new(&path).display();
-        warn(format_args!("cannot write the job's summary to {path}: {why}"));
+///
+/// # Errors
+/// If a signal ended the wait for whoever reads it.
+fn append(render: impl FnOnce(usize) -> String) -> Outcome<()> {
+    let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) else { return Ok(()) };
+    let path = Path::new(&path);
+    let Err(why) = append_to(path, render) else { return Ok(()) };
+    let doing = format!("cannot write the job's summary to {}", path.display());
+    let failure = not_written(doing, why);
+    if matches!(failure.kind, FailureKind::Signal(_)) {
+        return Err(failure);
     }
+    warn(format_args!("{failure:#}"));
+    Ok(())
 }
 
-fn append_to(path: &OsString, render: impl FnOnce(usize) -> String) -> io::Result<()> {
+fn append_to(path: &Path, render: impl FnOnce(usize) -> String) -> io::Result<()> {
+    if is_pipe(path) {
+        let text = render(markdown::MOST_BYTES);
+        return Pipe::open(path)?.write_all(redact_document(&text).as_bytes());
+    }
     let mut file = OpenOptions::new().append(true).create(true).read(true).open(path)?;
     // What the step wrote before counts too, and its last line may have no end.
     let free = (markdown::MOST_BYTES as u64).saturating_sub(file.metadata()?.len() + 2);

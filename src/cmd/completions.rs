@@ -1,7 +1,7 @@
 //! `wsbench completions` and `wsbench man`: clap's own generators.
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
-use crate::cmd::console::print;
+use crate::cmd::stdout::print;
 use crate::error::{Failure, Outcome, at};
 use clap::CommandFactory;
 use clap_mangen::Man;

@@ -1,28 +1,13 @@
-//! Standard output and standard error. That one of them is closed or full must not end a run, so
-//! that nothing here panics, as `println!` does.
+//! Standard error. That it is closed or full must not end a run, so that nothing here panics, as
+//! `eprintln!` does.
 //!
 //! Whatever is written has no secret in it, and nothing that would move a terminal's cursor or change
 //! the order of its characters: a text may be a server's.
 
-use crate::error::{Outcome, at};
 use crate::secret::redact_document;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
-
-/// Writes to standard output. A reader that has seen enough is no error.
-///
-/// # Errors
-/// If standard output cannot be written, for example to a full disk.
-pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
-    let mut out = io::stdout().lock();
-    let safe = std::str::from_utf8(bytes).map(|text| escape(&redact_document(text)).into_owned());
-    let bytes = safe.as_ref().map_or(bytes, |text| text.as_bytes());
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(at("cannot write to standard output")),
-    }
-}
 
 /// Writes a line to standard error, if that can be written.
 pub(crate) fn note(line: impl fmt::Display) {

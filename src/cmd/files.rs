@@ -1,7 +1,10 @@
 //! Files and folders that commands write.
 
+use crate::cmd::pipe::{Pipe, is_pipe, not_written};
 use crate::error::{Failure, Outcome, at};
 use crate::os;
+use crate::result::file::RESULT_FILE;
+use crate::run::SERVER_LOG;
 use crate::secret::redact_document;
 use crate::units::human_bytes;
 use jiff::Timestamp;
@@ -25,10 +28,11 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
 }
 
 /// Writes a file as it is made: whole or not at all, if the name is free or a regular file's. What
-/// else is there (a device, a pipe, a link) is kept and written into.
+/// else is there (a device, a pipe, a link) is kept and written into. A pipe is waited for until it has a
+/// reader.
 ///
 /// # Errors
-/// If it cannot be written; the message names it.
+/// If it cannot be written, or a signal ended the wait for a reader; the message names it.
 pub(super) fn write_with(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -36,10 +40,11 @@ pub(super) fn write_with(
     // Of the name itself, not of what a link leads to.
     let there = fs::symlink_metadata(path).ok();
     let written = match &there {
+        Some(_) if is_pipe(path) => Pipe::open(path).and_then(|pipe| fill(pipe, content)),
         Some(found) if !found.is_file() => write_into(path, content),
         _ => replace(path, there.as_ref(), content),
     };
-    written.map_err(at(format!("cannot write {}", path.display())))
+    written.map_err(|error| not_written(format!("cannot write {}", path.display()), error))
 }
 
 /// Writes into what is there.
@@ -54,15 +59,20 @@ fn write_into(
     fill(options.open(path)?, content)
 }
 
+/// The name that a process gives a file until it is whole.
+pub(super) fn part_of(path: &Path, process: u32) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{process}.part"));
+    path.with_file_name(name)
+}
+
 /// Writes a file beside the place and renames it.
 fn replace(
     path: &Path,
     there: Option<&Metadata>,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
+    let part = part_of(path, std::process::id());
     let done = File::create(&part).and_then(|file| {
         if let Some(there) = there {
             // Who may read it stays as it was, if the file system knows that at all.
@@ -78,22 +88,31 @@ fn replace(
     done
 }
 
-fn fill(file: File, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::new(file);
+fn fill(to: impl Write, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(to);
     content(&mut out)?;
     out.flush()
 }
 
-/// Creates the folder, and finds out before the run whether reports and so many bytes of results can
-/// be written to it.
-pub(super) fn prepare_folder(out: &Path, result_bytes: u64) -> Outcome<()> {
-    let shown = out.display();
-    fs::create_dir_all(out).map_err(at(format!("cannot create {shown}")))?;
-    let probe = out.join(".probe");
-    let tried = fs::write(&probe, vec![0; 64 * 1024]);
+/// Creates the folder, and finds out before the run whether a small file can be written to it.
+fn try_folder(folder: &Path) -> Outcome<()> {
+    let shown = folder.display();
+    fs::create_dir_all(folder).map_err(at(format!("cannot create {shown}")))?;
+    let probe = folder.join(format!(".probe.{}", std::process::id()));
+    // A new file: what is there may be a pipe, which keeps whoever opens it waiting.
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create_new(true).open(&probe);
+    let tried = opened.and_then(|mut file| file.write_all(&[0; 64 * 1024]));
     // It may never have been created.
     let _ = fs::remove_file(&probe);
-    tried.map_err(at(format!("cannot write to {shown}")))?;
+    tried.map_err(at(format!("cannot write to {shown}")))
+}
+
+/// Creates the folder, and finds out before the run whether reports and so many bytes of results can
+/// be written to it.
+fn prepare_folder(out: &Path, result_bytes: u64) -> Outcome<()> {
+    try_folder(out)?;
+    let shown = out.display();
     let needed = LEAST_FREE_BYTES.saturating_add(result_bytes);
     match os::free_bytes(out) {
         Some(free) if free < needed => Err(Failure::run(format!(
@@ -114,7 +133,7 @@ pub(super) fn prepare_file(path: &Path) -> Outcome<()> {
             Err(Failure::usage(format!("{} is a folder: name a file in it", path.display())))
         }
         Ok(found) if !found.is_file() => Ok(()),
-        _ => prepare_folder(folder_of(path), 0),
+        _ => try_folder(folder_of(path)),
     }
 }
 
@@ -132,7 +151,19 @@ pub(super) fn prepare_reports(
         Path::to_owned,
     );
     prepare_folder(&out, result_bytes)?;
+    [RESULT_FILE, SERVER_LOG].iter().try_for_each(|name| require_regular(&out.join(name)))?;
     Ok(out)
+}
+
+/// Requires that what is written during a run, and read again, will be a regular file.
+fn require_regular(path: &Path) -> Outcome<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(Failure::usage(format!(
+            "{} is no regular file: remove it, or choose another folder with --out",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The time, as in the header of a result.

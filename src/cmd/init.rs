@@ -2,7 +2,7 @@
 //! scenarios that come with the program.
 
 use crate::cli::InitArgs;
-use crate::cmd::console::print;
+use crate::cmd::stdout::print;
 use crate::config::Key;
 use crate::error::{Failure, Outcome, at};
 use crate::plan::{SECTIONS, Section};

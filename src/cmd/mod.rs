@@ -15,12 +15,14 @@ mod init;
 mod listening;
 mod model;
 mod pictures;
+mod pipe;
 pub(crate) mod plan;
 mod relay;
 pub(crate) mod report;
 mod run;
 mod schema;
 mod serve;
+mod stdout;
 mod table;
 mod try_urls;
 

@@ -3,7 +3,7 @@
 //! How bytes are held is in `net::relay`.
 
 use crate::cli::RelayArgs;
-use crate::cmd::console::print;
+use crate::cmd::stdout::print;
 use crate::cmd::table;
 use crate::error::{Outcome, at};
 use crate::net::Dialer;

@@ -37,7 +37,10 @@ pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
         let places: Vec<Option<String>> = done.parts.iter().zip(&done.tables).map(place).collect();
         ci::print_runs(&done.tables, &places, &args.reporting)?;
         for part in done.parts.iter().filter(|_| pictures) {
-            part.folder.as_deref().map_or(Ok(()), |folder| pictures::draw(&part.files, folder))?;
+            let Some(folder) = &part.folder else { continue };
+            if let Some(caught) = pictures::draw(&part.files, folder)? {
+                return Ok(caught.into());
+            }
         }
         Ok(done.tables.iter().map(|t| t.verdict.conclusion).max().unwrap_or(Conclusion::Passed))
     })

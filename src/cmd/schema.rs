@@ -1,7 +1,7 @@
 //! `wsbench schema`: the JSON Schema of what the program writes.
 
 use crate::cli::SchemaArgs;
-use crate::cmd::console::print;
+use crate::cmd::stdout::print;
 use crate::error::Outcome;
 use crate::report::schema;
 

@@ -4,7 +4,8 @@
 //! served, and how, is in `server`.
 
 use crate::cli::{ServeArgs, parse_kind, parse_payload_size, parse_rate};
-use crate::cmd::console::{print, warn};
+use crate::cmd::console::warn;
+use crate::cmd::stdout::print;
 use crate::cmd::table;
 use crate::config::{Fields, Location, TomlTable};
 use crate::error::{Failure, Outcome, at};

@@ -19,6 +19,7 @@ mod marked;
 mod memory;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod perf_event;
+mod pipes;
 mod process_group;
 mod random;
 mod scheduling;
@@ -39,11 +40,14 @@ pub(crate) use kernel_sockets::{SocketReading, read_sockets};
 pub use machine::{Conntrack, Machine};
 pub(crate) use marked::{MARK_VARIABLE, ProcessMark, marked, signal_marked};
 pub(crate) use memory::{describe, free_bytes, raise_open_files, resident_bytes};
+pub(crate) use pipes::{open_pipe, write_ready};
 pub(crate) use process_group::{group_alive, listeners};
 pub(crate) use random::random_bytes;
 pub(crate) use scheduling::set_batch_scheduling;
 pub(crate) use signal_group::{Signal, signal_group};
-pub(crate) use signals::{Caught, Signals, outlive_file_size_limit, outlive_interrupts};
+pub(crate) use signals::{
+    Caught, SignalWait, Signals, first_signal, outlive_file_size_limit, outlive_interrupts,
+};
 pub(crate) use usage::{MemoryOf, UsageOf};
 
 /// Waits until something is so, a minute at most.

@@ -1,11 +1,15 @@
 //! SIGINT, SIGTERM and SIGHUP, and SIGXFSZ, which must not end the program.
 
+use std::io;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Makes a file that reaches the limit of its size (`ulimit -f`) an error of whoever writes it: by
 /// default the system ends the program, and a run with it.
 pub(crate) fn outlive_file_size_limit() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = Builder::new_current_thread().enable_io().build();
     // If it cannot be caught, the system does what it would have done.
     if let Ok(runtime) = runtime {
         let _entered = runtime.enter();
@@ -19,7 +23,7 @@ pub(crate) fn outlive_file_size_limit() {
 ///
 /// # Errors
 /// If the system refuses.
-pub(crate) fn outlive_interrupts() -> std::io::Result<()> {
+pub(crate) fn outlive_interrupts() -> io::Result<()> {
     // It stays caught when this handle is gone.
     signal(SignalKind::interrupt()).map(drop)
 }
@@ -59,7 +63,7 @@ impl Signals {
     ///
     /// # Errors
     /// If the system refuses.
-    pub(crate) fn catch() -> std::io::Result<Signals> {
+    pub(crate) fn catch() -> io::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -74,11 +78,54 @@ impl Signals {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let caught = tokio::select! {
             _ = hang_up => Caught::HangUp,
             _ = self.interrupt.recv() => Caught::Interrupt,
             _ = self.terminate.recv() => Caught::Terminate,
+        };
+        // A later one does not replace it.
+        let _ = FIRST.set(caught);
+        caught
+    }
+}
+
+/// The first signal that somebody received from [`Signals`].
+static FIRST: OnceLock<Caught> = OnceLock::new();
+
+/// Returns the first signal that asked this process to end, if it was received.
+pub(crate) fn first_signal() -> Option<Caught> {
+    FIRST.get().copied()
+}
+
+/// Waits for signals outside of a runtime.
+pub(crate) struct SignalWait {
+    /// `None` inside of another runtime, which cannot be waited in.
+    runtime: Option<(Runtime, Signals)>,
+}
+
+impl SignalWait {
+    /// Catches signals from now on, and those since the last runtime that caught them.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn new() -> io::Result<SignalWait> {
+        if Handle::try_current().is_ok() {
+            return Ok(SignalWait { runtime: None });
         }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::catch()?
+        };
+        Ok(SignalWait { runtime: Some((runtime, signals)) })
+    }
+    /// Waits for so long, or until a signal comes.
+    pub(crate) fn wait(&mut self, time: Duration) -> Option<Caught> {
+        let Some((runtime, signals)) = &mut self.runtime else {
+            std::thread::sleep(time);
+            return None;
+        };
+        runtime.block_on(async { tokio::time::timeout(time, signals.next()).await.ok() })
     }
 }
 

@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
 
 /// The output of a server that the run starts, in the result's folder.
-const SERVER_LOG: &str = "server.log";
+pub(crate) const SERVER_LOG: &str = "server.log";
 
 /// What happens during a run, for whoever shows it.
 #[derive(Debug, Clone, PartialEq)]

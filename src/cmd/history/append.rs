@@ -1,7 +1,8 @@
 //! Appending a line to a file that others may append to at the same time: in one piece, or not at all.
 
 use crate::cmd::files::prepare_file;
-use crate::error::{Outcome, at};
+use crate::cmd::pipe::{Pipe, is_pipe, not_written};
+use crate::error::Outcome;
 use crate::os::lock;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
@@ -15,11 +16,14 @@ pub(super) fn append(path: &Path, line: &str) -> Outcome<()> {
     prepare_file(path)?;
     let is_regular = fs::metadata(path).map_or(true, |found| found.is_file());
     let written = if is_regular { append_to_file(path, line) } else { write_to(path, line) };
-    written.map_err(at(format!("cannot append to {}", path.display())))
+    written.map_err(|error| not_written(format!("cannot append to {}", path.display()), error))
 }
 
-/// Writes to what is no regular file: a pipe or a device.
+/// Writes to what is no regular file: a pipe, once somebody reads it, or a device.
 fn write_to(path: &Path, line: &str) -> io::Result<()> {
+    if is_pipe(path) {
+        return Pipe::open(path)?.write_all(line.as_bytes());
+    }
     let mut file = OpenOptions::new().append(true).open(path)?;
     file.write_all(line.as_bytes())?;
     file.flush()

@@ -14,7 +14,7 @@ use crate::cli::{
     HistoryArgs, HistoryCheckArgs, HistoryCommand, HistoryFileArgs, HistoryFormat, HistoryShowArgs,
 };
 use crate::cmd::ci;
-use crate::cmd::console::print;
+use crate::cmd::stdout::print;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::history::{
     CheckOptions, FigureFilter, HistoryRun, Since, check as check_runs, parse, trends,

@@ -18,8 +18,8 @@
 mod rows;
 
 use crate::cli::{PlanArgs, PlanFormat};
-use crate::cmd::console::print;
 use crate::cmd::plan::prepare_args;
+use crate::cmd::stdout::print;
 use crate::cmd::table::append_section;
 use crate::error::{Outcome, at};
 use crate::plan::{Case, Plan, PlannedSeries};

@@ -15,9 +15,9 @@
 mod rows;
 
 use crate::cli::{PlanArgs, PlanFormat, ScenarioArgs};
-use crate::cmd::console::print;
 use crate::cmd::heads;
 use crate::cmd::init::suggest_shipped;
+use crate::cmd::stdout::print;
 use crate::cmd::table::{Cells, append_columns, append_section};
 use crate::config::Diagnostics;
 use crate::error::{Outcome, at};

@@ -86,12 +86,12 @@ fn run_prepared(
         Some(file) => save_baseline(&ran, &table, file, args.quiet),
         None => Ok(()),
     };
-    let drawn = if pictures { pictures::draw(&[out.join(RESULT_FILE)], &out) } else { Ok(()) };
+    let drawn = if pictures { pictures::draw(&[out.join(RESULT_FILE)], &out) } else { Ok(None) };
     reports?;
     printed?;
     saved?;
-    drawn?;
-    Ok(ran.caught.map_or(table.verdict.conclusion, Conclusion::from))
+    let caught = ran.caught.or(drawn?);
+    Ok(caught.map_or(table.verdict.conclusion, Conclusion::from))
 }
 
 fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome> {
