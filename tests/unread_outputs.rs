@@ -76,7 +76,8 @@ fn expect_ended_by(output: &Output, name: &str, code: i32) {
 
 #[test]
 fn a_signal_ends_the_wait_for_the_reader_of_any_output() {
-    let cases: [(&str, fn(&World, &Path) -> Command); 5] = [
+    type Start = fn(&World, &Path) -> Command;
+    let cases: [(&str, Start); 5] = [
         ("--junit", |_, pipe| {
             let mut gate = gate();
             gate.arg("--junit").arg(pipe);

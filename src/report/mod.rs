@@ -78,7 +78,20 @@ impl Format {
     }
     /// The contents of the files that fit in memory.
     pub fn render(&self, table: &Table) -> Vec<Rendered> {
-        // Pictures take most of the time, so each file has a thread.
+        let mut files = if self.own_process {
+            self.render_in_threads(table)
+        } else {
+            // A thread takes more memory than such a file, which the process of a run may not have.
+            let make =
+                |file: &(&'static str, Content)| Rendered { name: file.0, bytes: file.1(table) };
+            self.contents.iter().map(make).collect()
+        };
+        // A file that would be empty is none.
+        files.retain(|file| !file.bytes.is_empty());
+        files
+    }
+    /// Pictures take most of the time, so each file has a thread.
+    fn render_in_threads(&self, table: &Table) -> Vec<Rendered> {
         thread::scope(|scope| {
             let start = |(name, content): &'static (&'static str, Content)| {
                 let thread = Builder::new().spawn_scoped(scope, || content(table));
@@ -89,8 +102,7 @@ impl Format {
                 name,
                 bytes: join_or_make(thread, || content(table)),
             };
-            // A file that would be empty is none.
-            threads.into_iter().map(end).filter(|file| !file.bytes.is_empty()).collect()
+            threads.into_iter().map(end).collect()
         })
     }
 }
