@@ -14,6 +14,8 @@ use toml::de::DeTable;
 
 /// The key of a text that is marked as a secret.
 const MARKED: &str = "value";
+/// The key beside a `value` that is what a message must have there.
+const PLACE: &str = "pointer";
 
 /// A text without what must not be shown.
 pub(super) struct Excerpts<'t> {
@@ -97,9 +99,10 @@ fn hide_in_table(table: &TomlTable, hidden: &mut Vec<Range<usize>>) {
         table.get(name).is_some_and(|mark| !matches!(mark.item, TomlItem::Boolean(false)))
     };
     let marked = table.entries.iter().any(|entry| is_mark(&entry.name) && marks(&entry.name));
+    let compared = table.get(PLACE).is_some();
     for entry in &table.entries {
-        // Any other name may be a mistyped `value`.
-        let of_mark = (marked && !is_mark(&entry.name)) || entry.name == MARKED;
+        // Any other name may be a mistyped `value`, and its mark may be forgotten.
+        let of_mark = (marked && !is_mark(&entry.name)) || (entry.name == MARKED && !compared);
         if of_mark || secret::is_secret_field(entry.name.as_bytes()) {
             hide_values(&entry.node, hidden);
         } else {
@@ -217,6 +220,9 @@ mod tests {
             "headers={X={valeu=\"CANARY\",secret=true}}",
             "headers={X={value=\"CANARY\",secrt=true}}",
             "headers={X={value=\"CANARY\"}}",
+            "wait={pointer=\"/a\",value=\"CANARY\",secret=true}",
+            "wait={pointer=\"/a\",value={value=\"CANARY\",secret=true}}",
+            "wait={pointer=\"/a\",value=\"CANARY\",secret=true",
             "headers={Authorization=[\"CANARY\"]}",
             "headers={authorization={a={b=\"CANARY\"}}}",
             "headers={Cookie=12345678901}",
@@ -254,6 +260,7 @@ mod tests {
             "duration = 1 s",
             "[server]\nurl = \"http://host:1\" x\n",
             "headers = { X = { secret = false } }",
+            "wait = { pointer = \"/type\", value = \"ack\" }\nx = [{ value = 5, pointer = \"/n\" }]",
         ] {
             assert_eq!(Excerpts::new(text).show(0..0).0, text);
         }
