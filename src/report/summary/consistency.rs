@@ -47,7 +47,7 @@ enum Published {
 fn published(group: &Group, setting: &Setting) -> Published {
     let counts = group.counts();
     let counted = counts.updates_published > 0;
-    let missing = message_times::missing_numbers(counts, setting);
+    let missing = message_times::missing_numbers(group, setting);
     match (delivery::unknown(group, setting), missing) {
         (None, _) => Published::Known,
         (Some(_), _) if group.info.bundled_server && counted => Published::Known,
@@ -69,7 +69,7 @@ fn published(group: &Group, setting: &Setting) -> Published {
             Some(why) => Published::NotCounted(why.into()),
             None => Published::Unknowable("no update came in the measured window".into()),
         },
-        (Some(_), None) => match message_times::no_numbers(counts, setting) {
+        (Some(_), None) => match message_times::no_numbers(group, setting) {
             Some(why) => Published::Unknowable(why),
             None => Published::NoEnd,
         },
@@ -92,9 +92,9 @@ fn not_counted(
     what: &str,
 ) -> CheckResult {
     let found = check.not_made(format!("{what}{why}"));
-    match message_times::missing_numbers(group.counts(), setting) {
+    match message_times::missing_numbers(group, setting) {
         Some(_) => {
-            let remedy = message_times::several_in_one(group).unwrap_or(OTHER_NUMBERS);
+            let remedy = message_times::unreadable(group).unwrap_or(OTHER_NUMBERS);
             CheckResult { remedy, ..found }
         }
         None => found,

@@ -6,6 +6,7 @@
 use crate::record::{Counts, TransportKind};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
+use crate::report::summary::compressed::UnreadCoding;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::units::thousands;
@@ -18,8 +19,6 @@ const DELIMITER: &str = "Set `delimiter` in the series (--delimiter of `wsbench 
 /// What to do if it is not known whether they are.
 const DELIMITER_OR_MESSAGE: &str = "Set `delimiter` in the series (--delimiter of `wsbench try`) to what ends a message: \"line\", for \
      example, or \"chunk\" if each chunk is one. Or let [message] say where a message has its time or number.";
-const ENCODING: &str =
-    "Set accept_encoding in the series, or take Accept-Encoding out of the request.";
 
 /// What to do if a message holds several updates.
 pub(super) fn one_update_each(group: &Group) -> &'static str {
@@ -83,7 +82,8 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
              scenario or in them says that they are",
             thousands(chunks)
         );
-        let remedy = if counts.compressed > 0 { ENCODING } else { DELIMITER_OR_MESSAGE };
+        let coding = (counts.compressed > 0).then(|| UnreadCoding::of_group(group).remedy(true));
+        let remedy = coding.unwrap_or(DELIMITER_OR_MESSAGE);
         let found = check.result(false, Figure::count(chunks), text);
         return Some(CheckResult { remedy, ..found });
     }

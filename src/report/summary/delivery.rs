@@ -16,7 +16,7 @@ use crate::report::time_quality::TimeQuality;
 pub(super) fn delivery(group: &Group, setting: &Setting, times: &TimeQuality) -> Delivery {
     let cell = &group.total.phases[Phase::Steady];
     let counts = &cell.counts;
-    let missing = message_times::missing_numbers(counts, setting);
+    let missing = message_times::missing_numbers(group, setting);
     let ledger = |count: u64| match (unknown(group, setting), &missing) {
         // What was counted without numbers counts no loss.
         (Some(_), Some(why)) => Figure::absent(why.as_ref()),
@@ -30,7 +30,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting, times: &TimeQuality) ->
         } else if group.cases.is_empty() {
             Figure::absent("the case did not run")
         } else {
-            match message_times::no_numbers(counts, setting) {
+            match message_times::no_numbers(group, setting) {
                 Some(why) => Figure::absent(why),
                 None => Figure::count(count),
             }
@@ -115,7 +115,7 @@ fn age(group: &Group, setting: &Setting, times: &TimeQuality) -> Figure {
             Figure::absent_by_scenario("the messages of several channels have no one state")
         }
         0 if counts.unstamped > 0 => Figure::absent(
-            message_times::no_times(counts, setting)
+            message_times::no_times(group, setting)
                 .unwrap_or_else(|| remarks::no_stamp(counts).to_owned()),
         ),
         0 => Figure::absent("no client had an update in the measured window"),

@@ -5,6 +5,7 @@ use crate::feed::{MessageClock, StrangeTime, TimeUnit};
 use crate::record::{Counts, Metric};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
+use crate::report::summary::compressed;
 use crate::report::summary::delimited::{are_chunks_unlike, one_update_each};
 use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
@@ -44,7 +45,12 @@ const OTHER_TIME: &str = "Name in `time` of [message] when each message was publ
                           no delivery latency is measured.";
 
 /// Returns why nothing is known of the numbers of what came; `None` if something is.
-pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<Cow<'static, str>> {
+pub(super) fn no_numbers(group: &Group, setting: &Setting) -> Option<Cow<'static, str>> {
+    let counts = group.counts();
+    let unread = setting.own.filter(|own| own.sequence && counts.numbered == 0);
+    if let Some((why, _)) = unread.and_then(|_| compressed::unread(group)) {
+        return Some(why.into());
+    }
     let why = match setting.own {
         Some(OwnMessageSetting { sequence: false, .. }) => {
             "the scenario does not say where the messages have numbers ([message] sequence)"
@@ -95,14 +101,17 @@ fn stepped(counts: &Counts) -> String {
 
 /// Returns why nothing is known of the numbers that the scenario declares; `None` if something is, and if
 /// it declares none.
-pub(super) fn missing_numbers(counts: &Counts, setting: &Setting) -> Option<Cow<'static, str>> {
-    setting.own.filter(|own| own.sequence).and_then(|_| no_numbers(counts, setting))
+pub(super) fn missing_numbers(group: &Group, setting: &Setting) -> Option<Cow<'static, str>> {
+    setting.own.filter(|own| own.sequence).and_then(|_| no_numbers(group, setting))
 }
 
-/// Returns what to do if numbers or times that the scenario declares cannot be read, since a message is not
-/// one update; `None` if each is one.
-pub(super) fn several_in_one(group: &Group) -> Option<&'static str> {
+/// Returns what to do if numbers or times that the scenario declares cannot be read, since messages are
+/// compressed or not one update each; `None` if they are neither.
+pub(super) fn unreadable(group: &Group) -> Option<&'static str> {
     let counts = group.counts();
+    if let Some((_, remedy)) = compressed::unread(group) {
+        return Some(remedy);
+    }
     match counts.listed_updates {
         0 => are_chunks_unlike(counts).then(|| one_update_each(group)),
         _ => Some(ONE_OF_AN_ARRAY),
@@ -110,7 +119,8 @@ pub(super) fn several_in_one(group: &Group) -> Option<&'static str> {
 }
 
 /// Returns why no time is known of messages; `None` if they have some.
-pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
+pub(super) fn no_times(group: &Group, setting: &Setting) -> Option<String> {
+    let counts = group.counts();
     let Some(own) = setting.own else {
         return (counts.unstamped > 0).then(|| remarks::no_stamp(counts).to_owned());
     };
@@ -120,6 +130,9 @@ pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
         );
     };
     if counts.messages > 0 && counts.unstamped >= counts.messages {
+        if let Some((why, _)) = compressed::unread(group) {
+            return Some(why);
+        }
         if counts.listed_updates > 0 {
             return Some(LISTED.to_owned());
         }
@@ -171,12 +184,7 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
     let wrong = counts.wrong_times;
     let replayed = counts.replayed;
     let all = live.saturating_add(wrong).saturating_add(replayed);
-    let strange = |replayed| {
-        let all = group.drivers.iter().flat_map(|driver| &driver.strange_times);
-        let mut kind = all.filter(|time| time.replayed == replayed);
-        kind.next()
-            .map_or_else(String::new, |time_seen| format!(": {}", looks_like(&time, time_seen)))
-    };
+    let strange = |replayed| first_strange(group, &time, replayed);
     if wrong as f64 > WRONG_ALLOWED * all as f64 {
         return Some(format!(
             "{} of {} times in messages cannot be right{}",
@@ -199,6 +207,13 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
             strange(true)
         )
     })
+}
+
+/// Says what the first strange time of a kind looks like, as the end of a sentence.
+fn first_strange(group: &Group, stated: &OwnTime, replayed: bool) -> String {
+    let mut all = group.drivers.iter().flat_map(|driver| &driver.strange_times);
+    let first = all.find(|time| time.replayed == replayed);
+    first.map_or_else(String::new, |time| format!(": {}", looks_like(stated, time)))
 }
 
 /// What to say if all messages of each client have one and the same time.
@@ -257,12 +272,12 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
     let time = setting.own?.time?;
     let check = Check::TimesCanBeRight;
     let counts = group.counts();
-    if let Some(why) = no_times(counts, setting) {
+    if let Some(why) = no_times(group, setting) {
         // The scenario says where it is.
         let nowhere = counts.messages > 0 && counts.unstamped >= counts.messages;
         return Some(if nowhere {
             let found = check.result(false, Figure::count(counts.unstamped), why);
-            let remedy = several_in_one(group).unwrap_or(found.remedy);
+            let remedy = unreadable(group).unwrap_or(found.remedy);
             CheckResult { remedy, ..found }
         } else {
             check.not_applicable(why)
@@ -326,9 +341,13 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
     let far = human_ns(own_ns.abs());
     let way = if own_ns > 0.0 { "ahead of" } else { "behind" };
     let again = if own_ns < -(stated.replay_ns as f64) {
-        "; if the server sends messages again that are so old, say so ([message] replay)"
+        format!(
+            ", and [message] replay allows {}: if the server sends messages again that are so old, set it \
+             higher",
+            human_ns(stated.replay_ns as f64)
+        )
     } else {
-        ""
+        String::new()
     };
     format!("the first lies {far} {way} this machine's clock{again}")
 }
@@ -361,7 +380,9 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let early = "times lay ahead of their message's arrival by less than they are exact: those \
                  latencies count as zero";
     say(counts.early_times, early);
-    say(counts.wrong_times, "times in messages cannot be right and are in no latency");
+    let looks = own.time.map(|time| first_strange(group, &time, false)).unwrap_or_default();
+    let wrong = format!("times in messages cannot be right and are in no latency{looks}");
+    say(counts.wrong_times, &wrong);
     let back = format!(
         "of {} messages had an earlier time than the message before them: times that go back are not those \
          of publishing, or of several clocks, and the delivery latency rests on them",
@@ -441,7 +462,9 @@ mod tests {
         let india = said(Realtime, TimeUnit::Milliseconds, now - 5.5 * 3_600e3);
         assert!(india.contains("UTC offset of -5.5 hours"), "{india}");
         let behind = said(Realtime, TimeUnit::Milliseconds, now - 52.0 * 60e3);
-        assert!(behind.contains("52 min 0 s behind this machine's clock"), "{behind}");
+        assert!(behind.ends_with("52 min 0 s behind this machine's clock"), "{behind}");
+        let older = said(Realtime, TimeUnit::Milliseconds, now - 25.1 * 3_600e3);
+        assert!(older.contains("clock, and [message] replay allows 1440 min"), "{older}");
         let ahead = said(Realtime, TimeUnit::Milliseconds, now + 5_000.0);
         assert!(ahead.contains("5 s ahead of"), "{ahead}");
         let nothing = said(Realtime, TimeUnit::Milliseconds, 12.0);

@@ -6,6 +6,7 @@
 mod away;
 mod bytes;
 mod compare;
+mod compressed;
 mod consistency;
 mod cost;
 mod curves;
@@ -39,6 +40,7 @@ use crate::report::table::{
 };
 use crate::result::RunResult;
 use crate::units::SECOND_NS;
+use compressed::UnreadCoding;
 use group::Group;
 use setting::Setting;
 
@@ -141,8 +143,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
         checks: Vec::new(),
     };
     row.predicted = predict::predicted(group, setting, &row);
-    let coding = refusal::coding(group.drivers.iter().flat_map(|driver| &driver.refusals));
-    row.remarks = remarks::of(&row.events.all, coding.as_deref());
+    row.remarks = remarks::of(&row.events.all, &UnreadCoding::of_group(group));
     row.remarks.extend(remarks::hidden(group.counts()));
     row.remarks.extend(remarks::nothing_new(group));
     if setting.own.is_none() {
@@ -229,7 +230,7 @@ fn events(group: &Group, setting: &Setting) -> Events {
         turns_not_started: group.drivers.iter().map(|d| d.turns_not_started).sum(),
         turns_blocked: group.drivers.iter().map(|d| d.turns_blocked).sum(),
         faults_by_text: faults,
-        no_numbers: message_times::no_numbers(group.counts(), setting),
+        no_numbers: message_times::no_numbers(group, setting),
     }
 }
 

@@ -3,6 +3,7 @@
 //! What comes from a server is shortened, and control characters in it are escaped.
 
 use crate::record::{ClientError, ClientErrorKind, Refusal, UpgradeField};
+use crate::report::summary::compressed::UnreadCoding;
 use crate::units::thousands;
 
 /// The most characters of a server's text.
@@ -31,11 +32,12 @@ pub(super) fn describe(
             quoted(&String::from_utf8_lossy(&refusal.media_type))
         );
     }
-    if error.kind == ClientErrorKind::Compressed && !refusal.coding.is_empty() {
+    let coding = UnreadCoding::of(refusal);
+    if error.kind == ClientErrorKind::Compressed && coding.is_known() {
         return format!(
-            "answered with a compressed body (Content-Encoding {}), which was not asked for; set \
-             accept_encoding in the series, or take Accept-Encoding out of the request",
-            quoted(&String::from_utf8_lossy(&refusal.coding))
+            "answered with a compressed body ({}), which was not asked for; {}",
+            coding.field(),
+            coding.remedy_within(true)
         );
     }
     if error.kind == ClientErrorKind::UpgradeField && !refusal.body.is_empty() {
@@ -150,12 +152,6 @@ fn describe_unfinished(error: ClientError, refusal: &Refusal) -> String {
     )
 }
 
-/// Returns the content coding of answers that could not be read, as it can be printed.
-pub(super) fn coding<'a>(mut refusals: impl Iterator<Item = &'a Refusal>) -> Option<String> {
-    let unread = refusals.find(|refusal| refusal.error.kind == ClientErrorKind::Compressed)?;
-    (!unread.coding.is_empty()).then(|| quoted(&String::from_utf8_lossy(&unread.coding)))
-}
-
 /// Returns what to write into the scenario for a server that has moved.
 fn remedy(location: &[u8], (series, transport): (&str, &str)) -> String {
     let text = std::str::from_utf8(location).unwrap_or_default();
@@ -218,7 +214,7 @@ fn quoted_message(message: &[u8]) -> String {
 }
 
 /// Returns a text as one that can be printed anywhere.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let cut: String = text.chars().take(MOST_CHARS).collect();
     let more = if cut.len() < text.len() { "…" } else { "" };
     format!("{cut:?}{more}")
@@ -234,12 +230,16 @@ mod tests {
         let media_type = b"text/html".to_vec();
         let coding = b"br".to_vec();
         let (body_bytes, body_length) = (0, None);
-        let refusal =
-            Refusal { error, location, media_type, coding, body, body_bytes, body_length };
-        assert_eq!(
-            super::coding([&refusal].into_iter()).is_some(),
-            kind == ClientErrorKind::Compressed
-        );
+        let refusal = Refusal {
+            error,
+            client: 0,
+            location,
+            media_type,
+            coding,
+            body,
+            body_bytes,
+            body_length,
+        };
         describe(error, Some(&refusal), ("live feed", "sse"))
     }
 
@@ -273,8 +273,16 @@ mod tests {
             let body = body.to_vec();
             let [location, media_type, coding] = [(); 3].map(|()| Vec::new());
             let (body_bytes, body_length) = (0, None);
-            let refusal =
-                Refusal { error, location, media_type, coding, body, body_bytes, body_length };
+            let refusal = Refusal {
+                error,
+                client: 0,
+                location,
+                media_type,
+                coding,
+                body,
+                body_bytes,
+                body_length,
+            };
             describe(error, Some(&refusal), ("live feed", "websocket"))
         };
         assert_eq!(of(b""), format!("{late}, and no other message either"));
@@ -292,6 +300,7 @@ mod tests {
     fn an_answer_that_does_not_end_says_what_came_and_what_to_take() {
         let of = |media_type: &str, body_length| {
             let refusal = Refusal {
+                client: 0,
                 error: ClientError::with(ClientErrorKind::Unfinished, 200),
                 location: Vec::new(),
                 media_type: media_type.as_bytes().to_vec(),
@@ -373,7 +382,7 @@ mod tests {
         assert_eq!(
             said(ClientErrorKind::Compressed, 0, "", "x"),
             "answered with a compressed body (Content-Encoding \"br\"), which was not asked for; set \
-             accept_encoding in the series, or take Accept-Encoding out of the request"
+             accept_encoding = \"br\" in the series, or take Accept-Encoding out of the request"
         );
         assert_eq!(
             said(ClientErrorKind::NoEventStream, 0, "", "x"),

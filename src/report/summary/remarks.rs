@@ -7,6 +7,7 @@ use crate::feed::{TimeGuess, Workload};
 use crate::record::{Counts, Part, TransportKind};
 use crate::report::check::{Check, CheckResult};
 use crate::report::summary::bytes;
+use crate::report::summary::compressed::UnreadCoding;
 use crate::report::summary::group::Group;
 use crate::report::table::{Events, NO_STAMP};
 use crate::result::{CaseEnd, ServerEnd};
@@ -51,7 +52,7 @@ pub(super) fn short_queue(connects: Option<&Histogram<u64>>) -> Option<String> {
 }
 
 /// Returns the sentences, without their full stops. `coding` is that of answers that could not be read.
-pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
+pub(super) fn of(counts: &Counts, coding: &UnreadCoding<'_>) -> Vec<String> {
     let mut out = Vec::from_iter(polls_not_held(counts));
     out.extend(cookies(counts));
     out.extend(of_some(counts.cursors_missing, |n| {
@@ -270,14 +271,14 @@ pub(super) fn no_time(group: &Group) -> Option<String> {
 }
 
 /// Says what came compressed: what could not be read, and what could.
-fn compressed(counts: &Counts, coding: Option<&str>) -> Vec<String> {
-    let coding = coding.map(|coding| format!(" {coding}")).unwrap_or_default();
+fn compressed(counts: &Counts, coding: &UnreadCoding<'_>) -> Vec<String> {
     let unread = (counts.compressed > 0).then(|| {
         format!(
-            "{} answers were compressed (Content-Encoding{coding}), which was not asked for, so that \
-             no stamp could be read from them: set accept_encoding in the series, or take \
-             Accept-Encoding out of the request",
-            thousands(counts.compressed)
+            "{} answers were compressed ({}), which was not asked for, so that nothing could be read in \
+             them: {}",
+            thousands(counts.compressed),
+            coding.field(),
+            coding.remedy_within(false)
         )
     });
     let read = (counts.decoded_bytes > 0).then(|| {
@@ -453,8 +454,8 @@ mod tests {
     /// What a library hid before the window hides no figure of it.
     #[test]
     fn what_a_library_hides_is_of_the_window() {
-        let steady = Counts { unmeasured: 5, undivided: 2, unusual_heads: 1, ..Counts::default() };
-        assert_eq!(of(&steady, None), Vec::<String>::new());
+let steady = Counts { unmeasured: 5, undivided: 2, unusual_heads: 1, ..Counts::default() };
+        assert_eq!(of(&steady, &UnreadCoding(b"")), Vec::<String>::new());
         assert_eq!(hidden(&steady).count(), 3);
         assert_eq!(hidden(&Counts::default()).count(), 0);
         assert!(unmeasured(&steady).unwrap().contains("sockets of 5 exchanges"));
@@ -462,7 +463,7 @@ mod tests {
 
     #[test]
     fn only_what_happened_is_said() {
-        let of = |counts: &Counts| of(counts, None);
+        let of = |counts: &Counts| of(counts, &UnreadCoding(b""));
         assert_eq!(of(&Counts { completed: 9, ..Counts::default() }), Vec::<String>::new());
         let half = Counts { completed: 8, polls_not_held: 4, ..Counts::default() };
         assert_eq!(of(&half).len(), 0);
@@ -484,7 +485,7 @@ mod tests {
         assert!(no_stamp(&chunks).contains("chunks are not its messages"));
         let compressed = Counts { compressed: 1, ..half };
         assert!(no_stamp(&compressed).contains("Content-Encoding"));
-        let said = super::of(&compressed, Some("\"br\""));
+        let said = super::of(&compressed, &UnreadCoding(b"br"));
         assert!(said[0].contains("compressed (Content-Encoding \"br\"), which"), "{said:?}");
         let decoded = Counts { decoded_bytes: 2_100, coded_bytes: 1_500, ..half };
         assert_eq!(

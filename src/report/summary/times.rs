@@ -154,11 +154,11 @@ fn absence(group: &Group, setting: &Setting, metric: Metric) -> Absence {
             "an echo has no delivery latency: its round trip is the response latency",
         ),
         Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => {
-            let why = message_times::no_times(steady, setting);
+            let why = message_times::no_times(group, setting);
             why.unwrap_or_else(|| NO_STAMP.to_owned()).into()
         }
         Metric::DeliveryLatency if steady.messages > 0 && setting.own.is_some() => {
-            let why = message_times::no_times(steady, setting);
+            let why = message_times::no_times(group, setting);
             why.unwrap_or_else(|| "no message was newer than its connection".to_owned()).into()
         }
         Metric::DeliveryLatency => "no update was delivered in the measured window".into(),
