@@ -603,6 +603,43 @@ fn a_coding_that_was_not_asked_for_is_named() {
 }
 
 #[test]
+fn a_coding_that_was_not_asked_for_is_why_no_time_and_no_number_was_found() {
+    let ways = [
+        "transport = \"polling\"\ninterval = \"100ms\"",
+        "transport = \"polling\"\ninterval = \"100ms\"\nengine = \"reqwest\"",
+        "transport = \"long-polling\"",
+    ];
+    let places = ["time = \"/t\"", "sequence = \"/seq\""];
+    let cases = ways.iter().flat_map(|way| places.map(|place| (way, place)));
+    at_once(cases, |(way, place)| {
+        let address = serve(|mut stream| {
+            while request(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(20));
+                let body = coded("gzip", b"{\"t\": 1, \"seq\": 1}");
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                if stream.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+                    return;
+                }
+            }
+        });
+        let (_, output) = run(address, way, &format!("\n[message]\n{place}"));
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            "the answers are compressed (Content-Encoding \"gzip\"), which was not asked for, so that \
+             nothing could be read in them",
+            "Set accept_encoding = \"gzip\" in the series, or take Accept-Encoding out of the request.",
+        ] {
+            assert!(text.contains(wanted), "{way}, {place}: {wanted}\n{text}");
+        }
+        assert!(!text.contains("where the scenario says"), "{way}, {place}: {text}");
+    });
+}
+
+#[test]
 fn a_body_that_is_not_what_its_coding_says_is_an_error() {
     let series =
         ["transport = \"polling\"", "transport = \"long-polling\"", "transport = \"streaming\""];

@@ -342,6 +342,21 @@ fn messages_sent_again_and_heartbeats_are_told_apart() {
 }
 
 #[test]
+fn a_few_times_that_cannot_be_right_are_named_with_what_they_look_like() {
+    /// One message a minute older than the connection, and 399 of now: too few to matter.
+    const SCRIPT: Script = |n| match n {
+        1 => vec![at(wall_ms() - 60_000, 1)],
+        n => (0..4).map(|part| at(wall_ms(), 4 * n + part)).collect(),
+    };
+    let message = "time = \"/t\"\nreplay = \"30s\"";
+    let found = run(&scenario("websocket", websocket(SCRIPT), message, ""), None);
+    assert_eq!(found.check("times_can_be_right"), "passed", "{}", found.text);
+    let named = "3 times in messages cannot be right and are in no latency: the first lies 1 min 0 s behind \
+                 this machine's clock, and [message] replay allows 30 s";
+    assert!(found.text.contains(named), "{}", found.text);
+}
+
+#[test]
 fn what_the_scenario_does_not_find_is_absent_with_the_reason() {
     const SCRIPT: Script = |n| vec![at(wall_ms(), n)];
     let found = run(&scenario("websocket", websocket(SCRIPT), "sequence = \"/seq\"", ""), None);
