@@ -14,9 +14,11 @@ use std::ops::{Bound, Range};
 use std::sync::{PoisonError, RwLock};
 
 mod any_text;
+mod client_values;
 mod parts;
 
 pub(crate) use any_text::hide_any_secret;
+pub(crate) use client_values::{ClientValues, note_of_clients, redact_server_output};
 use parts::SecretParts;
 
 /// Fields of a head whose values are secrets, whoever sent them (RFC 9110 §11, RFC 6265).
@@ -58,6 +60,10 @@ struct Known {
     begins: [bool; 256],
     /// SecretParts of values, of which a server may quote one alone.
     parts: SecretParts,
+    /// Values from this length on are replaced wherever they are, shorter ones as whole words.
+    least_anywhere: usize,
+    /// The shortest beginning of a value that is replaced at the end of a text that was cut.
+    least_cut: usize,
 }
 
 static KNOWN: RwLock<Known> = RwLock::new(Known::NONE);
@@ -110,23 +116,6 @@ pub(crate) fn note(value: &str) {
 fn note_forms(value: &str, with_parts: bool) {
     // The set is valid even if a holder of the lock panicked.
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn(value, with_parts);
-}
-
-/// Takes many values for secrets, each as it is and as it stands within a URL or PHP's JSON.
-pub(crate) fn note_all<'v>(values: impl Iterator<Item = &'v str>) {
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    for value in values.map(str::trim).filter(|value| !value.is_empty()) {
-        let others = [
-            percent(value, UNRESERVED, true),
-            percent(value, UNRESERVED, false),
-            value.replace('/', "\\/"),
-        ];
-        for form in others.into_iter().filter(|form| form != value) {
-            known.add(form.into_bytes());
-        }
-        known.parts.add_of_many(value.as_bytes());
-        known.add(value.as_bytes().to_vec());
-    }
 }
 
 /// Returns a text in the forms in which others quote it: as it is, within the quotes of a message, and
@@ -315,8 +304,36 @@ fn find_in_line(line: &str, on: OnSecret<'_>) {
 }
 
 impl Known {
-    const NONE: Known =
-        Known { values: BTreeSet::new(), begins: [false; 256], parts: SecretParts::NONE };
+    const NONE: Known = Known::finding(LEAST_ANYWHERE, LEAST_PART);
+
+    /// No value, with the lengths from which on values are found anywhere, and their beginnings at a cut.
+    const fn finding(least_anywhere: usize, least_cut: usize) -> Known {
+        Known {
+            values: BTreeSet::new(),
+            begins: [false; 256],
+            parts: SecretParts::NONE,
+            least_anywhere,
+            least_cut,
+        }
+    }
+
+    /// Takes one of many values for a secret, as it is and as it stands within a URL or PHP's JSON.
+    fn learn_one_of_many(&mut self, value: &str) {
+        let value = value.trim();
+        if value.is_empty() {
+            return;
+        }
+        let others = [
+            percent(value, UNRESERVED, true),
+            percent(value, UNRESERVED, false),
+            value.replace('/', "\\/"),
+        ];
+        for form in others.into_iter().filter(|form| form != value) {
+            self.add(form.into_bytes());
+        }
+        self.parts.add_of_many(value.as_bytes());
+        self.add(value.as_bytes().to_vec());
+    }
 
     /// Takes a value for a secret in each of its forms.
     fn learn(&mut self, value: &str, with_parts: bool) {
@@ -347,7 +364,7 @@ impl Known {
             self.begins[usize::from(rest[0])]
                 && self.values.range::<[u8], _>(from).next().is_some_and(|v| v.starts_with(rest))
         };
-        (0..(text.len() + 1).saturating_sub(LEAST_PART)).find(cut)
+        (0..(text.len() + 1).saturating_sub(self.least_cut)).find(cut)
     }
 
     /// Returns the length of the longest secret that begins at an offset.
@@ -362,7 +379,8 @@ impl Known {
             let value = self.values.range::<[u8], _>(below).next_back()?;
             let shared = value.iter().zip(rest).take_while(|(a, b)| a == b).count();
             if shared == value.len() {
-                if shared >= least && stands_alone(text, at, shared) {
+                let free = shared >= self.least_anywhere || stands_alone(text, at, shared);
+                if shared >= least && free {
                     return Some(shared);
                 }
                 bound = &rest[..shared.checked_sub(1)?];
@@ -403,11 +421,11 @@ impl Known {
     }
 }
 
-/// Whether a short secret is a whole word at its place.
+/// Whether a part of a text is a whole word.
 fn stands_alone(text: &[u8], at: usize, length: usize) -> bool {
-    let part = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let part = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let before = at.checked_sub(1).and_then(|before| text.get(before));
-    length >= LEAST_ANYWHERE || !(part(before) || part(text.get(at + length)))
+    !(part(before) || part(text.get(at + length)))
 }
 
 /// Returns where the secrets are in a text of at least so many bytes each.
@@ -499,7 +517,12 @@ fn find_parts(text: &[u8]) -> Vec<Range<usize>> {
 /// Takes the secrets out of what a server said, parts of them too, and if it was cut, a secret's
 /// beginning at its end.
 pub(crate) fn redact_beginning(bytes: &mut Vec<u8>, cut: bool) {
-    let mut found = find_all(bytes, cut);
+    redact_with(bytes, cut, Vec::new());
+}
+
+/// The same, and what else was found in it.
+pub(crate) fn redact_with(bytes: &mut Vec<u8>, cut: bool, mut found: Vec<Range<usize>>) {
+    found.extend(find_all(bytes, cut));
     found.extend(find_parts(bytes));
     let found = merge(found);
     if !found.is_empty() {
@@ -605,7 +628,7 @@ mod tests {
         for plain in ["canary-", "/q0-path; HttpOnly", "Q0scheme q0"] {
             assert_eq!(shown(plain), plain);
         }
-        note_all(["q0row-canary-of-a-table"].into_iter());
+        note_of_clients(["q0row-canary-of-a-table"].into_iter());
         assert_eq!(shown("[anary-of-a-tab]"), "[‹redacted, 14 B›]");
         // This program's own words may be a part of one.
         assert_eq!(redact("canary-of-a-mi"), "canary-of-a-mi");
@@ -641,7 +664,7 @@ mod tests {
         ] {
             assert_eq!(redact(text), placeholder(text.len()), "{text}");
         }
-        note_all(["q3/canary+of-a-table"].into_iter());
+        note_of_clients(["q3/canary+of-a-table"].into_iter());
         for text in ["q3%2fcanary%2bof-a-table", "q3\\/canary+of-a-table"] {
             assert_eq!(redact(text), placeholder(text.len()), "{text}");
         }

@@ -261,6 +261,112 @@ fn what_a_server_quotes_has_no_secret_in_any_form() {
     }
 }
 
+/// Values of data files of 1, 4 and 7 bytes, a line for each client, and what shows one of them.
+const SHORT_VALUES: &str = "one,four,seven\nQ,k9w4,zq7x1w2\nW,k9w5,zq7x1w3\n";
+const SHORT_SHOWN: [&str; 10] = [
+    "k9w4", "k9w5", "zq7x1w2", "zq7x1w3", "X-One: Q", "X-One: W", "one=Q", "one=W", "is Q", "is W",
+];
+
+fn expect_no_short_value(what: &str, text: &str) {
+    for value in SHORT_SHOWN {
+        assert!(!text.contains(value), "{what} shows {value}\n{text}");
+    }
+}
+
+fn expect_no_short_value_in_files(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all += &expect_no_short_value_in_files(&path);
+            continue;
+        }
+        let text = String::from_utf8_lossy(&fs::read(&path).expect("a file")).into_owned();
+        expect_no_short_value(&path.display().to_string(), &text);
+        all += &text;
+    }
+    all
+}
+
+/// However short a value of a client's own data is, it is hidden: by its place in what the client sent, and
+/// wherever an answer to the client quotes it.
+#[test]
+fn no_output_has_a_short_value_of_a_data_file() {
+    let address = serve(|mut stream| {
+        while let Some(head) = request(&mut stream) {
+            let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+            let [one, four, seven] = ["X-One: ", "X-Four: ", "X-Seven: "].map(field);
+            let [one, four, seven] = [one, four, seven].map(Option::unwrap_or_default);
+            let (status, body) = match head.starts_with("GET /live") {
+                true => (200, "hello".to_owned()),
+                false => (500, format!("it is {one} a{four}b {{\"pin\":\"{seven}\"}} {head}")),
+            };
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\nX-Echo: {one}/{seven}\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let query = "?one={one}&four=a{four}b";
+    let mut paths = format!("live = \"/live{query}\"");
+    let mut series = String::new();
+    for (label, transport, more) in [
+        ("live", "polling", "interval = \"100ms\""),
+        ("raw", "polling", "interval = \"100ms\""),
+        ("reqwest", "polling", "interval = \"100ms\"\nengine = \"reqwest\""),
+        ("held", "long-polling", ""),
+        ("events", "sse", ""),
+        ("chunks", "streaming", ""),
+        ("frames", "websocket", ""),
+        ("tungstenite", "websocket", "engine = \"tungstenite\""),
+    ] {
+        if label != "live" {
+            paths += &format!(", {label} = \"/no{query}\"");
+        }
+        series += &format!(
+            "[[series]]\ntransport = \"{transport}\"\nlabel = \"{label}\"\n{more}\ndata = \"pins.csv\"\n\
+             headers = {{ X-One = \"{{one}}\", X-Four = \"v{{four}}v\", X-Seven = \"{{seven}}\" }}\n"
+        );
+    }
+    let world = World::new(&scenario(address, &format!("paths = {{ {paths} }}\n{series}")));
+    world.write("pins.csv", SHORT_VALUES);
+    let output = finish(&mut world.run(&["--verbose"]));
+    expect_no_short_value("run", &said(&output));
+    let all = expect_no_short_value_in_files(&world.path("out"));
+    for wanted in [
+        "one=‹redacted, 1 B›&four=a‹redacted, 4 B›b",
+        "X-One: ‹redacted, 1 B›",
+        "X-Four: v‹redacted, 4 B›v",
+        "X-Seven: ‹redacted, 7 B›",
+        "X-Echo: ‹redacted, 1 B›/‹redacted, 7 B›",
+        "it is ‹redacted, 1 B› av‹redacted, 4 B›vb",
+        " HTTP/1.1",
+    ] {
+        assert!(all.contains(wanted), "{wanted} is nowhere\n{}", said(&output));
+    }
+    assert!(said(&output).contains("status 500: \"it is ‹"), "{}", said(&output));
+    let result = world.path("out/result.jsonl");
+    let result = result.to_str().expect("a path");
+    let formats = ["text", "json", "markdown", "github-action-benchmark", "bencher", "junit"];
+    at_once(formats, |format| {
+        let args = ["report", result, "--reports", "none", "--format", format];
+        expect_no_short_value(format, &said(&finish(&mut wsbench(&args))));
+    });
+    let scenario = world.path("scenario.toml");
+    let scenario = scenario.to_str().expect("a path");
+    let planned = finish(&mut wsbench(&["plan", scenario, "--format", "json"]));
+    expect_no_short_value("plan", &said(&planned));
+    // Without names in its first line, the file has values in their place.
+    world.write("pins.csv", "Q,k9w4,zq 7x1w2\n");
+    let refused = finish(&mut wsbench(&["plan", scenario]));
+    expect_code(&refused, 2);
+    assert!(said(&refused).contains("what column 3 has there"), "{}", said(&refused));
+    assert!(!said(&refused).contains("7x1w2"), "{}", said(&refused));
+}
+
 #[test]
 fn a_plan_an_error_and_a_baseline_have_no_secret() {
     let address = echoing();

@@ -323,6 +323,7 @@ impl ThreadContext {
             quotable.extend(jars.get(&client).into_iter().flat_map(CookieJar::pairs));
             refusals.push(Refusal {
                 error,
+                client,
                 location,
                 media_type,
                 coding,

@@ -13,6 +13,9 @@ use std::ops::Range;
 /// What a variable's name is between.
 const OPEN: &str = "${env:";
 const CLOSE: char = '}';
+/// The shortest text beside a placeholder that is taken for a secret of its own: shorter ones are in any
+/// text.
+const LEAST_PART: usize = 4;
 
 /// Puts in the values of variables, takes the texts out of their marks, and notes every secret.
 /// Returns what is wrong.
@@ -44,6 +47,8 @@ impl Walk<'_> {
             self.text(node);
             if let (true, TomlItem::Text(text)) = (is_secret, &node.item) {
                 secret::note(text);
+                // A client sends what is around its placeholders with something else between.
+                around_braces(text).filter(|part| part.len() >= LEAST_PART).for_each(secret::note);
                 node.secret = true;
             }
             return;
@@ -101,6 +106,13 @@ fn is_malformed_mark(node: &TomlNode) -> bool {
         Some(_) => table.get("value").is_some(),
         None => false,
     }
+}
+
+/// Returns the texts before, between and after the names in braces of a text that has some.
+fn around_braces(text: &str) -> impl Iterator<Item = &str> {
+    let mut parts = text.split('{');
+    let first = parts.next().filter(|first| first.len() < text.len());
+    first.into_iter().chain(parts.map(|part| part.split_once('}').map_or(part, |(_, after)| after)))
 }
 
 /// Does something with every text of a value.

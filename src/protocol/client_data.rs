@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 
 /// The largest file of data, in bytes: a million lines of 250 bytes.
 const MOST_DATA_BYTES: usize = 256 * 1024 * 1024;
-/// The shortest value that is taken for a secret.
-const LEAST_SECRET: usize = 8;
 /// The column of a file without names.
 const LINE: &str = "line";
 
@@ -142,12 +140,10 @@ impl ClientTable {
         }
     }
 
-    /// Takes its values for secrets from now on, but for those so short that they may be part of any
-    /// text, such as the number of a room.
+    /// Takes its values for secrets from now on.
     fn note_secrets(self) -> ClientTable {
         let values = self.bounds.windows(2).map(|at| at[0] as usize..at[1] as usize);
-        let values = values.filter_map(|range| self.text.get(range));
-        secret::note_all(values.filter(|value| value.len() >= LEAST_SECRET));
+        secret::note_of_clients(values.filter_map(|range| self.text.get(range)));
         self
     }
 
@@ -217,15 +213,18 @@ fn load(path: &Path) -> Result<ClientTable, String> {
 /// Returns the names of the columns.
 fn columns_of(names: &csv::StringRecord) -> Result<Vec<String>, String> {
     let columns: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    // They are not quoted: in a file without names they are the values of the first client.
     for (at, name) in columns.iter().enumerate() {
+        let column = at + 1;
         if !is_name(name) || matches!(name.as_str(), "client" | "random") {
             return Err(format!(
-                "line 1: {name:?} cannot be the name of a column: it must be a letter, then \
+                "line 1: what column {column} has there cannot be its name: that must be a letter, then \
                  letters, digits, _ and -, and neither client nor random"
             ));
         }
-        if columns[..at].contains(name) {
-            return Err(format!("line 1: two columns have the name {name:?}"));
+        if let Some(other) = columns[..at].iter().position(|before| before == name) {
+            let other = other + 1;
+            return Err(format!("line 1: columns {other} and {column} have the same name"));
         }
     }
     Ok(columns)
@@ -263,9 +262,9 @@ mod tests {
         for (text, expected) in [
             ("", "no line for a client"),
             ("token\n", "no line for a client"),
-            ("token,token\na,b\n", "line 1: two columns"),
-            ("client\na\n", "line 1: \"client\" cannot be"),
-            ("to ken\na\n", "line 1: \"to ken\" cannot be"),
+            ("a,token,token\na,b,c\n", "line 1: columns 2 and 3 have the same name"),
+            ("client\na\n", "line 1: what column 1 has there cannot be"),
+            ("a,to ken\na,b\n", "line 1: what column 2 has there cannot be"),
             ("a,b\nc\n", "line 2: 1 values for 2 columns"),
             ("a\n\"b\n", "line 2: a value has a control character"),
             ("a\n\u{7}\n", "line 2: a value has a control character"),

@@ -9,6 +9,7 @@ use crate::config::nearest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io::Write as _;
+use std::ops::Range;
 
 /// The names that are known without data.
 const ALWAYS: [&str; 2] = ["client", "random"];
@@ -160,17 +161,39 @@ impl Template {
     /// Appends the text for one client. A column that the data do not have is empty: the plan has
     /// checked the names.
     pub(crate) fn render(&self, values: &TemplateValues<'_>, out: &mut Vec<u8>) {
+        self.pieces.iter().for_each(|piece| piece.render(values, out));
+    }
+
+    /// Returns where a text that was rendered for one client has the client's own data, and how much of
+    /// the text is from the template; `None` if it was not rendered for this client. `encode` is what was
+    /// done to each piece. Any random number will do, and the end may be missing.
+    pub(crate) fn find_columns(
+        &self,
+        values: &TemplateValues<'_>,
+        text: &[u8],
+        encode: impl Fn(&mut Vec<u8>),
+    ) -> Option<(Vec<Range<usize>>, usize)> {
+        let mut found = Vec::new();
+        let mut at = 0;
         for piece in &self.pieces {
-            match piece {
-                TemplatePiece::Text(text) => out.extend_from_slice(text.as_bytes()),
-                // Writing into memory does not fail.
-                TemplatePiece::Client => drop(write!(out, "{}", values.client)),
-                TemplatePiece::Random => drop(write!(out, "{:016x}", values.random)),
-                TemplatePiece::Column(name) => {
-                    out.extend_from_slice(values.column(name).as_bytes());
-                }
+            let mut bytes = Vec::new();
+            piece.render(values, &mut bytes);
+            encode(&mut bytes);
+            let rest = &text[at..];
+            let shared = bytes.len().min(rest.len());
+            let is_same = match piece {
+                TemplatePiece::Random => rest[..shared].iter().all(u8::is_ascii_hexdigit),
+                _ => rest[..shared] == bytes[..shared],
+            };
+            if !is_same {
+                return None;
             }
+            if matches!(piece, TemplatePiece::Column(_)) && shared > 0 {
+                found.push(at..at + shared);
+            }
+            at += shared;
         }
+        Some((found, at))
     }
 
     /// Returns the text for one client.
@@ -191,9 +214,26 @@ impl TemplatePiece {
             name => TemplatePiece::Column(name.to_owned()),
         }
     }
+
+    fn render(&self, values: &TemplateValues<'_>, out: &mut Vec<u8>) {
+        match self {
+            TemplatePiece::Text(text) => out.extend_from_slice(text.as_bytes()),
+            // Writing into memory does not fail.
+            TemplatePiece::Client => drop(write!(out, "{}", values.client)),
+            TemplatePiece::Random => drop(write!(out, "{:016x}", values.random)),
+            TemplatePiece::Column(name) => out.extend_from_slice(values.column(name).as_bytes()),
+        }
+    }
 }
 
 impl<'a> TemplateValues<'a> {
+    /// Returns the client's own data, a value for each column.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &'a str> {
+        let text = self.text;
+        let ranges = self.bounds.windows(2).map(|at| at[0] as usize..at[1] as usize);
+        ranges.filter_map(move |range| text.get(range))
+    }
+
     /// Returns the client's value in a column; empty if the data do not have it.
     fn column(&self, name: &str) -> &'a str {
         let at = self.columns.iter().position(|column| column == name);
@@ -286,6 +326,34 @@ mod tests {
         assert_eq!(render("{{{client}}"), "{7}");
         assert_eq!(render("{ client } {1} {"), "{ client } {1} {");
         assert_eq!(render(""), "");
+    }
+
+    #[test]
+    fn the_places_of_a_client_s_own_data_are_found_whatever_the_data_are() {
+        let columns = ["a".to_owned(), "b".to_owned()];
+        let bounds = [0, 1, 4];
+        let values = TemplateValues {
+            client: 1,
+            random: 5,
+            columns: &columns,
+            text: "11 1",
+            bounds: &bounds,
+        };
+        let find = |template: &str, text: &str| {
+            Template::new(template).find_columns(&values, text.as_bytes(), |_| {})
+        };
+        assert_eq!(find("1{a}1{client}{a}", "11111"), Some((vec![1..2, 4..5], 5)));
+        assert_eq!(find("{b}.{random}", "1 1.0123456789abcdef&x"), Some((vec![0..3], 20)));
+        // The end is cut, within a value too.
+        assert_eq!(find("x{b}y", "x1 "), Some((vec![1..3], 3)));
+        assert_eq!(find("x{b}y", "x"), Some((vec![], 1)));
+        // Another text.
+        assert_eq!(find("x{b}y", "x1 2y"), None);
+        assert_eq!(find("{random}", "xyz"), None);
+        let encoded = Template::new("/{b}").find_columns(&values, b"/1%201", |bytes| {
+            *bytes = String::from_utf8_lossy(bytes).replace(' ', "%20").into_bytes();
+        });
+        assert_eq!(encoded, Some((vec![1..6], 6)));
     }
 
     #[test]

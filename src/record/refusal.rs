@@ -16,6 +16,9 @@ pub(crate) const MOST_REFUSALS: usize = 8;
 pub struct Refusal {
     /// The error that was counted.
     pub error: ClientError,
+    /// The number of the client that it was for.
+    #[serde(default)]
+    pub client: u32,
     /// The beginning of its field `Location`. In files each byte is a character of Latin-1.
     #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
     pub location: Vec<u8>,

@@ -9,6 +9,7 @@ use crate::protocol::http1::Target;
 use crate::result::ProcessRole::{Driver, Server};
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
+use crate::run::client_secrets::ClientSecrets;
 use crate::run::companion::Companion;
 use crate::run::external_server::{ExternalServer, first_that_accepts_within};
 use crate::run::kernel_memory::KernelMemory;
@@ -75,7 +76,10 @@ pub(crate) async fn run(
 ) -> Outcome<Option<EarlyEnd>> {
     let RunContext { signals, observer, inspector, companion } = context;
     let threads: u32 = case.drivers.iter().map(|driver| driver.threads).sum();
-    sink.begin_case(case.index, threads as usize)?;
+    let series = plan.series_of(case);
+    let data = series.settings.options().and_then(|options| options.data.clone());
+    let clients = ClientSecrets::new(data, plan.request(series));
+    sink.begin_case(case.index, threads as usize, clients)?;
     let mut coordinator = Coordinator {
         plan,
         case,

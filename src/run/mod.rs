@@ -5,6 +5,7 @@
 //! happens here.
 
 mod case;
+mod client_secrets;
 pub(crate) mod companion;
 pub(crate) mod external_server;
 pub(crate) mod guard;

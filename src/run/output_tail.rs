@@ -115,7 +115,7 @@ impl OutputTail {
         let mut kept = self.stream().kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let OutputTail::Both(_) | OutputTail::Log(..) = self {
             // It is what a server wrote.
-            secret::redact_beginning(&mut kept, false);
+            secret::redact_server_output(&mut kept, false);
         }
         let text = String::from_utf8_lossy(&kept);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();

@@ -85,7 +85,7 @@ impl<W: Write> ServerLog<W> {
     /// Writes the line with its end.
     fn end_line(&mut self, end: &[u8]) {
         let mut line = std::mem::take(&mut self.line);
-        secret::redact_beginning(&mut line, self.over > 0);
+        secret::redact_server_output(&mut line, self.over > 0);
         if self.over > 0 {
             line.extend_from_slice(format!(" [wsbench: and {} bytes more]", self.over).as_bytes());
         }
@@ -125,10 +125,12 @@ mod tests {
     #[test]
     fn lines_are_kept_as_they_are_but_for_secrets() {
         secret::note("q6canary-of-a-log");
+        secret::note_of_clients(["q6p4"].into_iter());
         let text = |pieces: &[&[u8]]| String::from_utf8_lossy(&written(pieces, 0)).into_owned();
         assert_eq!(text(&[b"a\n", b"\n", b"b\xff"]), "a\n\nb\u{fffd}");
         let shown = text(&[b"token q6can", b"ary-of-", b"a-log no\r\nnext"]);
         assert_eq!(shown, "token ‹redacted, 17 B› no\r\nnext");
+        assert_eq!(text(&[b"GET /?pin=q6p4 200"]), "GET /?pin=‹redacted, 4 B› 200");
         assert_eq!(text(&[]), "");
     }
 

@@ -8,6 +8,7 @@ use crate::protocol::http1::answer_text::TEXT_LIMIT;
 use crate::record::{ClientErrorKind, Latency, Refusal, Window};
 use crate::result::file::{LatencyLine, Line, SecondLine, WindowLine, Writer, absorb};
 use crate::result::{Header, RunResult};
+use crate::run::client_secrets::ClientSecrets;
 use crate::secret;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,16 +31,16 @@ pub(crate) struct ResultSink {
     /// What came, but for the time series, of which it has places in the file.
     pub result: RunResult,
     open: OpenSeconds,
+    /// Those of the clients of the case that runs.
+    clients: ClientSecrets,
 }
 
 /// Takes the secrets out of what processes and servers said.
-fn redact(line: &mut Line) {
+fn redact(line: &mut Line, clients: &mut ClientSecrets) {
     match line {
         Line::Driver(end) => {
-            for head in &mut end.heads {
-                secret::redact_beginning(&mut head.bytes, head.cut);
-            }
-            end.refusals.iter_mut().for_each(redact_refusal);
+            end.heads.iter_mut().for_each(|head| clients.redact_head(head));
+            end.refusals.iter_mut().for_each(|refusal| redact_refusal(refusal, clients));
         }
         Line::Server(end) => {
             end.unknown.iter_mut().chain(&mut end.runs_on_as).for_each(secret::redact_string);
@@ -54,7 +55,7 @@ fn redact(line: &mut Line) {
 }
 
 /// Takes the secrets out of what an answer said, of which only the beginning may be there.
-fn redact_refusal(refusal: &mut Refusal) {
+fn redact_refusal(refusal: &mut Refusal, clients: &mut ClientSecrets) {
     let closed = refusal.error.kind == ClientErrorKind::EarlyClose;
     let most_body = if closed { CUT_REASON_BYTES } else { TEXT_LIMIT };
     for (text, most) in [
@@ -64,7 +65,7 @@ fn redact_refusal(refusal: &mut Refusal) {
         (&mut refusal.body, most_body),
     ] {
         let cut = text.len() >= most;
-        secret::redact_beginning(text, cut);
+        clients.redact_answer(refusal.client, text, cut);
     }
 }
 
@@ -116,15 +117,22 @@ impl ResultSink {
     pub(crate) fn create(path: &Path, header: Header) -> Outcome<ResultSink> {
         let writer = Writer::create(path, &header)?;
         let open = OpenSeconds::default();
-        Ok(ResultSink { writer, result: RunResult::new(header), open })
+        let clients = ClientSecrets::default();
+        Ok(ResultSink { writer, result: RunResult::new(header), open, clients })
     }
 
-    /// Begins a case whose drivers have so many threads.
+    /// Begins a case whose drivers have so many threads, and whose clients have these secrets.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn begin_case(&mut self, case: u32, threads: usize) -> Outcome<()> {
+    pub(crate) fn begin_case(
+        &mut self,
+        case: u32,
+        threads: usize,
+        clients: ClientSecrets,
+    ) -> Outcome<()> {
         self.close_seconds()?;
+        self.clients = clients;
         self.open = OpenSeconds { case, threads, ..OpenSeconds::default() };
         Ok(())
     }
@@ -134,7 +142,7 @@ impl ResultSink {
     /// # Errors
     /// If the file cannot be written, or a window's histogram cannot be read.
     pub(crate) fn write(&mut self, mut line: Line) -> Outcome<()> {
-        redact(&mut line);
+        redact(&mut line, &mut self.clients);
         match line {
             Line::Window(line) => self.add_window(&line),
             Line::Case(_) | Line::End(_) => {
@@ -226,7 +234,7 @@ mod tests {
                 ..Header::default()
             };
             let mut sink = ResultSink::create(&self.path(), header).expect("a file");
-            sink.begin_case(7, threads).expect("a case");
+            sink.begin_case(7, threads, ClientSecrets::default()).expect("a case");
             sink
         }
         fn lines(&self, kind: &str) -> Vec<String> {

@@ -151,15 +151,7 @@ impl RequestParts {
     pub(crate) fn render_target(&self, values: &TemplateValues<'_>, out: &mut Vec<u8>) {
         let from = out.len();
         self.target.render(values, out);
-        if out[from..].iter().any(|byte| !is_target_byte(*byte)) {
-            for byte in out.split_off(from) {
-                if is_target_byte(byte) {
-                    out.push(byte);
-                } else {
-                    out.extend_from_slice(format!("%{byte:02X}").as_bytes());
-                }
-            }
-        }
+        encode_target(out, from);
     }
 
     fn render_fields(
@@ -237,6 +229,20 @@ fn with_member(body: Vec<u8>, name: &str, value: &str) -> Vec<u8> {
             out.into_bytes()
         }
         _ => body,
+    }
+}
+
+/// Encodes what a target cannot have, from an offset on.
+pub(crate) fn encode_target(out: &mut Vec<u8>, from: usize) {
+    if out[from..].iter().all(|byte| is_target_byte(*byte)) {
+        return;
+    }
+    for byte in out.split_off(from) {
+        if is_target_byte(byte) {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
     }
 }
 
