@@ -3,7 +3,7 @@
 
 use crate::record::{ClientErrorKind, Refusal};
 use crate::report::summary::group::Group;
-use crate::report::summary::refusal::quoted;
+use crate::report::summary::quoted::quoted;
 
 /// Of the messages, so many must have come compressed for that to be why none could be read.
 const MOST: u64 = 2;

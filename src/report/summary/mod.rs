@@ -22,6 +22,7 @@ mod lateness;
 mod message_times;
 mod pictures;
 mod predict;
+mod quoted;
 mod rate;
 mod refusal;
 mod remarks;

@@ -4,10 +4,9 @@
 
 use crate::record::{ClientError, ClientErrorKind, Refusal, UpgradeField};
 use crate::report::summary::compressed::UnreadCoding;
+use crate::report::summary::quoted::{MOST_CHARS, quoted};
 use crate::units::thousands;
 
-/// The most characters of a server's text.
-const MOST_CHARS: usize = 200;
 /// The media type of an event stream.
 const EVENT_STREAM: &str = "text/event-stream";
 /// The schemes of a location, and the one to write for it.
@@ -211,13 +210,6 @@ fn quoted_message(message: &[u8]) -> String {
     let digits = message.iter().take(MOST_CHARS / 2).map(|byte| format!("{byte:02x}"));
     let more = if message.len() > MOST_CHARS / 2 { "…" } else { "" };
     format!("{{ hex = \"{}{more}\" }}", digits.collect::<String>())
-}
-
-/// Returns a text as one that can be printed anywhere.
-pub(super) fn quoted(text: &str) -> String {
-    let cut: String = text.chars().take(MOST_CHARS).collect();
-    let more = if cut.len() < text.len() { "…" } else { "" };
-    format!("{cut:?}{more}")
 }
 
 #[cfg(test)]
