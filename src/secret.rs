@@ -515,12 +515,7 @@ fn find_parts(text: &[u8]) -> Vec<Range<usize>> {
 }
 
 /// Takes the secrets out of what a server said, parts of them too, and if it was cut, a secret's
-/// beginning at its end.
-pub(crate) fn redact_beginning(bytes: &mut Vec<u8>, cut: bool) {
-    redact_with(bytes, cut, Vec::new());
-}
-
-/// The same, and what else was found in it.
+/// beginning at its end; and what else was found in it.
 pub(crate) fn redact_with(bytes: &mut Vec<u8>, cut: bool, mut found: Vec<Range<usize>>) {
     found.extend(find_all(bytes, cut));
     found.extend(find_parts(bytes));
@@ -612,7 +607,7 @@ mod tests {
     fn a_part_of_a_secret_in_what_a_server_said_is_replaced() {
         let shown = |text: &str| {
             let mut bytes = text.as_bytes().to_vec();
-            redact_beginning(&mut bytes, false);
+            redact_with(&mut bytes, false, Vec::new());
             String::from_utf8(bytes).expect("it is text")
         };
         note_set_cookie(b"sid=q0s%3Aabcanary-of-a-middle.tail; Path=/q0-path; HttpOnly");
@@ -676,7 +671,7 @@ mod tests {
         note("q4canary-and-more");
         let shown = |text: &str, cut| {
             let mut bytes = text.as_bytes().to_vec();
-            redact_beginning(&mut bytes, cut);
+            redact_with(&mut bytes, cut, Vec::new());
             String::from_utf8(bytes).expect("it is text")
         };
         assert_eq!(shown("a q4ca", true), "a ‹redacted, 4 B›");
@@ -701,7 +696,7 @@ mod tests {
         assert_eq!(redact("q5%3Acanary%2Bone"), "‹redacted, 17 B›");
         assert_eq!(redact("q5:canary+one /q5path q5None"), "‹redacted, 13 B› /q5path q5None");
         let mut bytes = b"a q5\xffcanary".to_vec();
-        redact_beginning(&mut bytes, false);
+        redact_with(&mut bytes, false, Vec::new());
         assert_eq!(bytes, "a ‹redacted, 9 B›".as_bytes());
     }
 

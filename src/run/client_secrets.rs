@@ -65,7 +65,7 @@ impl ClientSecrets {
         let table = self.table.take().unwrap_or_else(|| data.load());
         let found = match &table {
             Ok(table) => find(self, table),
-            Err(_) => vec![0..text.len()],
+            Err(_) => Vec::from_iter(Some(0..text.len())),
         };
         self.table = Some(table);
         found
