@@ -247,9 +247,7 @@ fn bytes_by_which_two_servers_differ_end_no_comparison() {
     let run = |margins: &[&str], out: &str| {
         let mut compare =
             wsbench(&["compare", "--a", &a, "--b", &b, "--pairs=3", "--most-pairs=3"]);
-        compare
-            .args(["--alpha=0.2", "--verbose"])
-            .args(margins.iter().flat_map(|m| ["--margin", m]));
+        compare.arg("--alpha=0.2").args(margins.iter().flat_map(|m| ["--margin", m]));
         let output =
             finish(compare.arg(world.path("scenario.toml")).arg("--out").arg(world.path(out)));
         let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -327,8 +325,7 @@ fn two_servers_with_different_heads_are_compared_all_the_same() {
     let (a, b) = (greeting(""), greeting("Server: another\r\nX-Powered-By: tests\r\n"));
     let [a, b] = [a, b].map(|address| format!("http://{address}"));
     let path = world.path("scenario.toml");
-    let mut compare =
-        wsbench(&["compare", "--a", &a, "--b", &b, "--pairs=3", "--most-pairs=3", "--verbose"]);
+    let mut compare = wsbench(&["compare", "--a", &a, "--b", &b, "--pairs=3", "--most-pairs=3"]);
     let output = finish(compare.arg("--alpha=0.2").arg(path).arg("--out").arg(world.path("out")));
     let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("not compared, since two servers set up their clients"), "{text}");
@@ -341,22 +338,10 @@ fn two_servers_with_different_heads_are_compared_all_the_same() {
     assert!(!text.contains("FAIL websocket: setup"), "{text}");
 }
 
-#[test]
-fn a_baseline_does_not_depend_on_the_port() {
-    let address = greeting("");
-    let scenario = |address: &str| {
-        format!(
-            "{TIMES}[server]\nurl = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\n"
-        )
-    };
-    let world = World::new(&scenario(&address.to_string()));
-    let baseline = world.path("out/baseline.json");
-    let baseline = baseline.to_str().expect("a path");
-    let output = finish(&mut world.run(&["--save-baseline", baseline, "--reports", "json"]));
-    expect_ran(&world, &output);
-    // The same behind a port of another length, if one is free.
-    let taken = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).ok();
-    let Some(other) = (2_000..9_999).find_map(|port| taken(&port)) else { return };
+/// Gives a server a port of four digits too, if one is free.
+fn behind_a_short_port(address: SocketAddr) -> Option<SocketAddr> {
+    let taken = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).ok();
+    let other = (2_000..9_999).find_map(taken)?;
     let shorter = other.local_addr().expect("an address");
     std::thread::spawn(move || {
         for from in other.incoming().flatten() {
@@ -374,16 +359,76 @@ fn a_baseline_does_not_depend_on_the_port() {
             }
         }
     });
-    let again = World::new(&scenario(&shorter.to_string()));
-    let output = finish(&mut again.run(&["--reports", "json"]));
-    expect_ran(&again, &output);
-    let result = again.path("out/result.jsonl");
-    let result = result.to_str().expect("a path");
-    let output = finish(&mut wsbench(&["gate", result, "--baseline", baseline]));
-    let text = said(&output);
-    let failed = |line: &str| line.starts_with("FAIL ") && line.contains("heads");
-    assert!(text.contains("setup_heads_bytes_up_per_client"), "{text}");
-    assert!(!text.lines().any(failed), "{text}");
+    Some(shorter)
+}
+
+/// Runs two scenarios, the first with `--save-baseline`, and returns what the gate says of the second by
+/// the first's baseline and by its result, and of the first by the second's.
+fn gate_both(first: &str, second: &str) -> [String; 3] {
+    let (world, again) = (World::new(first), World::new(second));
+    let baseline = world.path("out/baseline.json");
+    let baseline = baseline.to_str().expect("a path");
+    let output = finish(&mut world.run(&["--save-baseline", baseline, "--reports", "json"]));
+    expect_ran(&world, &output);
+    expect_ran(&again, &finish(&mut again.run(&["--reports", "json"])));
+    let result = |world: &World| world.path("out/result.jsonl").display().to_string();
+    let (first, second) = (result(&world), result(&again));
+    [(baseline, &second), (&first, &second), (&second, &first)].map(|(baseline, result)| {
+        said(&finish(&mut wsbench(&["gate", result, "--baseline", baseline])))
+    })
+}
+
+#[test]
+fn a_baseline_does_not_depend_on_the_port() {
+    let address = greeting("");
+    let Some(shorter) = behind_a_short_port(address) else { return };
+    let scenario = |address: SocketAddr| {
+        format!(
+            "{TIMES}[server]\nurl = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\n"
+        )
+    };
+    for text in gate_both(&scenario(address), &scenario(shorter)) {
+        assert!(text.contains("setup_heads_bytes_up_per_client"), "{text}");
+        assert!(!text.lines().any(fails_by_heads), "{text}");
+    }
+}
+
+fn fails_by_heads(line: &str) -> bool {
+    line.starts_with("FAIL ") && line.contains("head")
+}
+
+/// Nor on those of the series' own URLs, as `wsbench try` writes them, whatever else names their authority.
+#[test]
+fn a_baseline_does_not_depend_on_the_port_of_a_series() {
+    let hello = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    let (greets, answers) = (greeting(""), answer(|_| Some(hello.to_vec())));
+    let short = (behind_a_short_port(greets), behind_a_short_port(answers));
+    let (Some(short_greets), Some(short_answers)) = short else { return };
+    let scenario = |greets: SocketAddr, answers: SocketAddr| {
+        let names = |at: SocketAddr| format!("headers = {{ Referer = \"http://{at}/from\" }}\n");
+        let websocket = format!(
+            "transport = \"websocket\"\nurl = \"ws://{greets}/live\"\norigin = \"http://{greets}\"\n{}",
+            names(greets)
+        );
+        let polling = format!(
+            "{POLLING}\nurl = \"http://{answers}/latest?a=1\"\nhost = \"{answers}\"\n{}",
+            names(answers)
+        );
+        format!(
+            "{TIMES}[[series]]\n{websocket}[[series]]\nlabel = \"tungstenite\"\nengine = \
+             \"tungstenite\"\n{websocket}[[series]]\n{polling}[[series]]\nlabel = \"reqwest\"\n\
+             engine = \"reqwest\"\n{polling}"
+        )
+    };
+    for text in gate_both(&scenario(greets, answers), &scenario(short_greets, short_answers)) {
+        for series in ["websocket", "tungstenite", "polling", "reqwest"] {
+            let of_setup = |line: &str| {
+                line.starts_with(series) && line.contains("setup_heads_bytes_up_per_client")
+            };
+            assert!(text.lines().any(of_setup), "{series}: {text}");
+        }
+        assert!(!text.lines().any(fails_by_heads), "{text}");
+    }
 }
 
 /// An answer whose body is this one.

@@ -236,6 +236,8 @@ pub struct Judgement {
     /// Why something is undecided and what would decide it: one of the notes, which is also shown where the
     /// others are not.
     pub why_open: Option<String>,
+    /// Which notes are also shown where the others are not: what was left out, and by design.
+    pub always_shown: Vec<String>,
     /// True if an undecided figure is no pass.
     pub strict: bool,
     /// The conclusion, if it does not follow from what was found: a signal's.

@@ -116,6 +116,8 @@ pub(crate) struct PairSession<'a> {
     /// Findings that end it.
     fatal: Vec<Finding>,
     notes: Vec<String>,
+    /// How the set-up of two servers differs.
+    setup: Option<String>,
     discards: Discards,
     /// What ended the pairs, if nothing that was found.
     end: Option<PairsEnd>,
@@ -148,6 +150,7 @@ impl<'a> PairSession<'a> {
             },
             fatal: Vec::new(),
             notes: terms.notes.clone(),
+            setup: None,
             discards: Discards::default(),
             end: None,
             caught: None,
@@ -264,7 +267,7 @@ impl<'a> PairSession<'a> {
             return self.discard(&a.quality, &b.quality, number);
         };
         if self.terms.are_servers() && self.pairs.is_empty() {
-            self.notes.extend(baseline::describe_setup(&run_a.recorded, &run_b.recorded));
+            self.setup = baseline::describe_setup(&run_a.recorded, &run_b.recorded);
         }
         self.same.add_a(run_a.recorded);
         if !self.terms.only_noisy {
@@ -454,9 +457,11 @@ impl<'a> PairSession<'a> {
         judgement.sides = self.terms.sides.iter().map(describe_side).collect();
         let mut exact: Vec<Finding> = self.exact_findings().collect();
         if self.terms.are_different_servers() {
-            judgement.notes.extend(describe_differences(&exact));
+            judgement.always_shown.extend(describe_differences(&exact));
             exact.iter_mut().for_each(pairs::say_how_to_tolerate);
         }
+        judgement.always_shown.extend(self.setup);
+        judgement.notes.extend_from_slice(&judgement.always_shown);
         judgement.findings.extend(self.fatal);
         judgement.findings.extend(exact);
         let loads = loads::compare(&pairs);

@@ -5,6 +5,7 @@
 
 use crate::feed::{Arrivals, Semantics, Workload};
 use crate::gate::baseline::heads::{HeadLines, first_difference};
+use crate::gate::baseline::port::NamedServer;
 use crate::predict::Model;
 use crate::record::{Head, HeadOf, Ledger, Part, Phase, Phases, TcpTotals};
 use crate::report::Figure;
@@ -72,6 +73,10 @@ pub(crate) struct ComparableRow {
     /// The first heads of the first client; see [`ComparableRow::head`].
     #[serde(default)]
     pub heads: Vec<HeadLines>,
+    /// How requests name a server that is not the reference server. The plan has it, and so a file need not:
+    /// see [`ComparableRun::name_servers`].
+    #[serde(skip)]
+    pub server: Option<NamedServer>,
 }
 
 /// Bytes above TCP in one phase, and the connections that were opened in it.
@@ -110,6 +115,10 @@ impl ComparableRun {
             Some(RowBuilder { plan: &result.header.plan, info, cases, row }.row())
         });
         ComparableRun { rows: rows.collect() }
+    }
+    /// Notes how the requests of each row name their server.
+    pub(super) fn name_servers(&mut self, plan: &Value) {
+        self.rows.iter_mut().for_each(|row| row.server = NamedServer::of(plan, &row.series));
     }
     /// Returns the row of a series at a client count.
     pub(crate) fn row(&self, series: &str, clients: u32) -> Option<&ComparableRow> {
@@ -208,6 +217,7 @@ impl RowBuilder<'_> {
             model: model.map(bytes_of),
             noisy: noisy(row),
             heads: self.heads(),
+            server: NamedServer::of(self.plan, &row.series),
         }
     }
 

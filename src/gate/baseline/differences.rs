@@ -33,15 +33,11 @@ pub(crate) fn reduce_to_scenario(plan: &Value) -> Value {
     let Value::Object(plan) = plan else { return plan.clone() };
     let mut out: Map<String, Value> = plan.clone();
     out.retain(|key, _| !IGNORED.contains(&key.as_str()));
-    let remove_what_a_restart_changes = |server: &mut Value| {
-        remove_ports(server);
-        hide_pid(server);
-    };
-    out.get_mut("server").into_iter().for_each(remove_what_a_restart_changes);
+    remove_ports(&mut out);
+    out.get_mut("server").into_iter().for_each(hide_pid);
     // A series may have a server of its own.
     let series = out.get_mut("series").and_then(Value::as_array_mut).into_iter().flatten();
-    let servers = series.filter_map(|series| series.get_mut("server"));
-    servers.for_each(remove_what_a_restart_changes);
+    series.filter_map(|series| series.get_mut("server")).for_each(hide_pid);
     if let Some(cases) = out.remove("cases") {
         for name in ["clients", "stretch"] {
             let values = cases.as_array().into_iter().flatten().map(|case| case[name].clone());

@@ -146,8 +146,9 @@ pub(crate) fn parse(text: &[u8]) -> Result<Baseline, String> {
     if has_excessive_count(&value["rows"]) {
         return Err("the baseline is broken: a count is above 2^53".to_owned());
     }
-    let baseline: Baseline =
+    let mut baseline: Baseline =
         serde_json::from_value(value).map_err(|e| format!("the baseline is broken: {e}"))?;
+    baseline.rows.name_servers(&baseline.plan);
     match baseline.rows.rows.iter().find(|row| row.clients == 0 || row.runs == 0) {
         Some(row) => {
             Err(format!("the baseline is broken: {:?} has no clients or runs", row.series))

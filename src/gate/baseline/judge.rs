@@ -70,8 +70,7 @@ pub(crate) fn judge(
         vec![side("baseline", &options.baseline), side("candidate", &options.candidate)];
     judgement.findings = table.judgement.findings.clone();
     judgement.findings.extend(validity(&candidate.name, table, &judgement));
-    let (rows, candidate_rows) =
-        with_equal_hosts((&baseline.rows, &baseline.plan), (&candidate.rows, &candidate.plan));
+    let (rows, candidate_rows) = with_equal_hosts(&baseline.rows, &candidate.rows);
     judgement.findings.extend(compare(&rows, &candidate_rows));
     let why = if moved.is_empty() {
         "one run a side does not tell a change from noise"

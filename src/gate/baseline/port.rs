@@ -1,65 +1,164 @@
-//! A server's port changes no figure but the length of `Host`: two runs at ports of different lengths
-//! are compared as if both had the longer one.
+//! A server's port changes no figure but the length of `Host` and of what else names its authority: two
+//! runs at ports of different lengths are compared as if both had the longer one.
 
 use crate::gate::baseline::comparable::{ComparableRow, ComparableRun, PhaseTraffic};
+use crate::gate::baseline::heads::HeadLines;
 use crate::record::{HeadOf, Part};
 use crate::secret::original_length;
 use serde_json::Value;
+use std::ops::Range;
 
-/// Returns an address without its port, and a URL too.
-pub(super) fn without_port(text: &str) -> &str {
-    let bare = text.trim_end_matches('/');
-    match bare.rsplit_once(':') {
+/// What of a plan's server has its port.
+const WITH_PORT: [&str; 4] = ["url", "authority", "address", "others"];
+
+/// Returns where host and port are in a URL, or in a text that is nothing else. A secret may stand in
+/// place of user and password, so that it need not be a URL any more for which there is a parser.
+fn authority_in(text: &str) -> Range<usize> {
+    let start = text.find("://").map_or(0, |at| at + "://".len());
+    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    let user = text[start..end].rfind('@').map_or(0, |at| at + 1);
+    start + user..end
+}
+
+/// Returns a host without its port. An IPv6 address is in brackets.
+fn host_alone(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
         Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => bare,
+        _ => authority,
     }
 }
 
-/// Takes the ports out of a plan's server.
-pub(super) fn remove_ports(server: &mut Value) {
-    match server {
-        Value::String(text) => *text = without_port(text).to_owned(),
-        Value::Array(items) => items.iter_mut().for_each(remove_ports),
-        Value::Object(fields) => {
-            // The command that starts it is a setting of its own.
-            let places = fields.iter_mut().filter(|(name, _)| *name != "start");
-            places.for_each(|(_, value)| remove_ports(value));
+/// Returns an address without its port, and a URL too, with its path if that is not `/`.
+fn without_port(text: &str) -> String {
+    let at = authority_in(text);
+    let (before, rest) = (&text[..at.start], &text[at.end..]);
+    let rest = if rest == "/" { "" } else { rest };
+    format!("{before}{}{rest}", host_alone(&text[at]))
+}
+
+/// Takes the ports out of a plan: those of its servers, and those of what else names such a server's
+/// authority in its series (`host`, `origin`, a header).
+pub(super) fn remove_ports(plan: &mut serde_json::Map<String, Value>) {
+    let of_run = plan.get("server").and_then(authority_of);
+    let series = plan.get_mut("series").and_then(Value::as_array_mut).into_iter().flatten();
+    for series in series {
+        let own = series.get("server").map(authority_of);
+        if let Some(authority) = own.unwrap_or_else(|| of_run.clone()) {
+            let options = series.pointer_mut("/params/options");
+            options.into_iter().for_each(|options| remove_from(options, &authority));
         }
+        series.get_mut("server").into_iter().for_each(remove_from_server);
+    }
+    plan.get_mut("server").into_iter().for_each(remove_from_server);
+}
+
+/// Returns the authority of a plan's server that is not the reference server.
+fn authority_of(server: &Value) -> Option<String> {
+    server["external"]["authority"].as_str().map(str::to_owned)
+}
+
+/// Takes the port out of a server's own places. The command that starts it is a setting of its own.
+fn remove_from_server(server: &mut Value) {
+    let external = server.get_mut("external").and_then(Value::as_object_mut).into_iter().flatten();
+    for (_, place) in external.filter(|(name, _)| WITH_PORT.contains(&name.as_str())) {
+        change_texts(place, &without_port);
+    }
+}
+
+/// Takes the port out of all texts that name this authority.
+fn remove_from(options: &mut Value, authority: &str) {
+    change_texts(options, &|text| {
+        if text[authority_in(text)] == *authority { without_port(text) } else { text.to_owned() }
+    });
+}
+
+fn change_texts(value: &mut Value, change: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| change_texts(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| change_texts(value, change)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// Returns both runs with hosts of the same length, if they differ in the port alone.
-pub(super) fn with_equal_hosts(
-    (a, plan_a): (&ComparableRun, &Value),
-    (b, plan_b): (&ComparableRun, &Value),
-) -> (ComparableRun, ComparableRun) {
-    let mut a = a.clone();
-    let mut b = b.clone();
-    let host = |plan: &Value| plan["server"]["external"]["authority"].as_str().map(str::to_owned);
-    if let (Some(of_a), Some(of_b)) = (host(plan_a), host(plan_b))
-        && without_port(&of_a) == without_port(&of_b)
-    {
-        lengthen(&mut a, &of_a, &of_b);
-        lengthen(&mut b, &of_b, &of_a);
-    }
-    (a, b)
+/// How the requests of a series name their server, by the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct NamedServer {
+    /// Host and port, as the user wrote them.
+    authority: String,
+    /// Whether `Host` is the authority.
+    by_host: bool,
+    /// Further fields whose value names it.
+    fields: usize,
 }
 
-/// Returns both runs with hosts of the same length, as the requests that were kept name them.
+impl NamedServer {
+    /// Returns it for the series with this label; `None` for the reference server.
+    pub(super) fn of(plan: &Value, label: &str) -> Option<NamedServer> {
+        let mut series = plan["series"].as_array().into_iter().flatten();
+        let series = series.find(|series| series["label"] == label);
+        let own = series.and_then(|series| series.get("server"));
+        let authority = authority_of(own.unwrap_or(&plan["server"]))?;
+        let options = series.map_or(&Value::Null, |series| &series["params"]["options"]);
+        let by_host = options["host"].as_str().is_none_or(|host| host == authority);
+        let fields = options["headers"].as_array().into_iter().flatten();
+        let values = fields.filter_map(|field| field[1].as_str());
+        let fields = values.filter(|value| value[authority_in(value)] == authority).count();
+        Some(NamedServer { authority, by_host, fields })
+    }
+}
+
+/// Returns both runs with authorities of the same length, in each series whose servers differ in the
+/// port alone.
+pub(super) fn with_equal_hosts(
+    a: &ComparableRun,
+    b: &ComparableRun,
+) -> (ComparableRun, ComparableRun) {
+    in_pairs(a, b, |row, other| {
+        let (of_a, of_b) = (row.server.as_ref()?, other.server.as_ref()?);
+        let is_port = host_alone(&of_a.authority) == host_alone(&of_b.authority);
+        let count = |server: &NamedServer| usize::from(server.by_host) + server.fields;
+        let named = |server: &NamedServer| (server.authority.clone(), count(server));
+        is_port.then(|| (named(of_a), named(of_b), names_authority as Names))
+    })
+}
+
+/// Returns both runs with hosts of the same length, as the requests that were kept name them, or as the
+/// plan does if none was.
 pub(super) fn with_hosts_of_one_length(
     a: &ComparableRun,
     b: &ComparableRun,
 ) -> (ComparableRun, ComparableRun) {
-    let mut a = a.clone();
-    let mut b = b.clone();
+    let named = |row: &ComparableRow| {
+        let server = || row.server.as_ref().filter(|server| server.by_host);
+        let host = host_of(row).or_else(|| server().map(|server| server.authority.clone()))?;
+        Some((host, 1))
+    };
+    // Other fields are the same scenario's, whichever server it is run against.
+    in_pairs(a, b, |row, other| Some((named(row)?, named(other)?, names_host as Names)))
+}
+
+/// Whether a line of a head names an authority.
+type Names = fn(&str, &str) -> bool;
+
+/// An authority, and how many fields of a request name it if none was kept.
+type Named = (String, usize);
+
+/// Returns both runs with authorities of the same length in the rows that both have, and for which there
+/// are two authorities.
+fn in_pairs(
+    a: &ComparableRun,
+    b: &ComparableRun,
+    authorities: impl Fn(&ComparableRow, &ComparableRow) -> Option<(Named, Named, Names)>,
+) -> (ComparableRun, ComparableRun) {
+    let (mut a, mut b) = (a.clone(), b.clone());
     for row in &mut a.rows {
         let other =
             b.rows.iter_mut().find(|r| (&r.series, r.clients) == (&row.series, row.clients));
         let Some(other) = other else { continue };
-        if let (Some(of_a), Some(of_b)) = (host_of(row), host_of(other)) {
-            lengthen_row(row, &of_a, &of_b);
-            lengthen_row(other, &of_b, &of_a);
+        if let Some((of_a, of_b, names)) = authorities(row, other) {
+            lengthen(row, &of_a, &of_b.0, names);
+            lengthen(other, &of_b, &of_a.0, names);
         }
     }
     (a, b)
@@ -67,67 +166,128 @@ pub(super) fn with_hosts_of_one_length(
 
 /// Returns the host that the requests of a row name.
 fn host_of(row: &ComparableRow) -> Option<String> {
-    let lines = row.heads.iter().flat_map(|head| &head.lines);
-    let mut hosts = lines.filter_map(|line| line.strip_prefix("Host: "));
-    hosts.next().map(|host| host.trim_end().to_owned())
+    let mut lines = row.heads.iter().filter(|head| head.of.is_request()).flat_map(|h| &h.lines);
+    let host = lines.find_map(|line| value_of(line).filter(|_| is_host(line)))?;
+    Some(host.to_owned())
 }
 
-/// Gives the requests of a run a longer `Host`, if the other one is.
-fn lengthen(run: &mut ComparableRun, from: &str, to: &str) {
-    run.rows.iter_mut().for_each(|row| lengthen_row(row, from, to));
+/// Returns the value of a field's line.
+fn value_of(line: &str) -> Option<&str> {
+    line.split_once(':').map(|(_, value)| value.trim())
 }
 
-fn lengthen_row(row: &mut ComparableRow, from: &str, to: &str) {
+/// Whether a line is that of `Host`, as any engine writes it.
+fn is_host(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("host"))
+}
+
+/// Whether a line is `Host` with this authority.
+fn names_host(line: &str, authority: &str) -> bool {
+    is_host(line) && value_of(line) == Some(authority)
+}
+
+/// Whether the value of a field is this authority or a URL of it.
+fn names_authority(line: &str, authority: &str) -> bool {
+    value_of(line).is_some_and(|value| value[authority_in(value)] == *authority)
+}
+
+/// Gives the requests of a row the other authority, if that is longer.
+fn lengthen(row: &mut ComparableRow, (from, fields): &Named, to: &str, names: Names) {
     let Some(more) = to.len().checked_sub(from.len()).filter(|more| *more > 0) else { return };
-    let setup = requests(row, HeadOf::OpeningRequest, from, &row.setup);
-    let steady = requests(row, HeadOf::Request, from, &row.steady);
-    for (traffic, requests) in [(&mut row.setup, setup), (&mut row.steady, steady)] {
-        let bytes = requests.unwrap_or(0) * more as u64;
+    let is_named = |line: &&String| names(line, from);
+    let added = |of: HeadOf| {
+        let lines = |head: &HeadLines| head.lines.iter().filter(is_named).count();
+        let lines = row.head(of).map_or(*fields, lines);
+        (lines * more) as u64
+    };
+    let setup = requests(row, HeadOf::OpeningRequest, &row.setup) * added(HeadOf::OpeningRequest);
+    let steady = requests(row, HeadOf::Request, &row.steady) * added(HeadOf::Request);
+    for (traffic, bytes) in [(&mut row.setup, setup), (&mut row.steady, steady)] {
         let up = &mut traffic.bytes.up;
         up.wire += bytes;
         up[Part::Heads] += bytes;
         up.head_chars += bytes;
     }
-    for line in row.heads.iter_mut().flat_map(|head| &mut head.lines) {
-        if is_host(line, from) {
-            *line = format!("Host: {to}\r\n");
+    for head in row.heads.iter_mut().filter(|head| head.of.is_request()) {
+        for line in head.lines.iter_mut().filter(|line| names(line, from)) {
+            *line = line.replacen(from.as_str(), to, 1);
         }
     }
 }
 
-fn is_host(line: &str, host: &str) -> bool {
-    line.strip_prefix("Host: ").is_some_and(|value| value.trim_end() == host)
-}
-
-/// Returns how many requests were sent in a phase, if each has as many bytes as the one that was kept
-/// and names the host.
-fn requests(row: &ComparableRow, of: HeadOf, host: &str, traffic: &PhaseTraffic) -> Option<u64> {
-    let head = row.head(of).filter(|head| !head.cut)?;
-    head.lines.iter().any(|line| is_host(line, host)).then_some(())?;
-    let length = original_length(&head.bytes()) as u64;
+/// Returns how many requests were sent in a phase. Each has as many bytes as the one that was kept, or
+/// their number follows from the schedule, or from the messages that each of them brought.
+fn requests(row: &ComparableRow, of: HeadOf, traffic: &PhaseTraffic) -> u64 {
     let heads = traffic.bytes.up[Part::Heads];
-    (length > 0 && heads.is_multiple_of(length)).then(|| heads / length)
+    let whole = row.head(of).filter(|head| !head.cut);
+    let length = whole.map_or(0, |head| original_length(&head.bytes()) as u64);
+    if heads == 0 || (length > 0 && heads.is_multiple_of(length)) {
+        return heads.checked_div(length).unwrap_or(0);
+    }
+    match of {
+        HeadOf::OpeningRequest => traffic.connects,
+        _ if row.messages > 0 && heads.is_multiple_of(row.messages) => row.messages,
+        _ => row.counts.get("completed").copied().unwrap_or(0),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::baseline::differences::reduce_to_scenario;
     use serde_json::json;
 
     #[test]
-    fn ports_are_taken_out_of_addresses_alone() {
-        assert_eq!(without_port("http://h:8080/"), "http://h");
-        assert_eq!(without_port("http://h"), "http://h");
-        assert_eq!(without_port("[::1]:9"), "[::1]");
-        let mut server = json!({"external": {
-            "url": "http://h:1", "address": "127.0.0.1:1", "others": ["[::1]:1"],
-            "start": {"words": ["serve:1"]},
-        }});
-        remove_ports(&mut server);
-        let wanted = json!({"external": {
-            "url": "http://h", "address": "127.0.0.1", "others": ["[::1]"],
-            "start": {"words": ["serve:1"]},
-        }});
-        assert_eq!(server, wanted);
+    fn ports_are_taken_out_of_addresses_and_urls() {
+        for (text, wanted) in [
+            ("http://h:8080/", "http://h"),
+            ("http://h", "http://h"),
+            ("h:80", "h"),
+            ("[::1]:9", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("ws://127.0.0.1:7913/live", "ws://127.0.0.1/live"),
+            ("wss://[::1]:7913?a=1:2", "wss://[::1]?a=1:2"),
+            ("ws://‹redacted, 8 B›@h:1/live:2", "ws://‹redacted, 8 B›@h/live:2"),
+            ("http://h/a:80", "http://h/a:80"),
+            ("h:", "h:"),
+            ("", ""),
+        ] {
+            assert_eq!(without_port(text), wanted);
+        }
+    }
+
+    fn plan(port: u16) -> Value {
+        json!({
+            "server": {"external": {
+                "url": format!("http://h:{port}"), "authority": format!("h:{port}"),
+                "address": format!("127.0.0.1:{port}"), "others": [format!("[::1]:{port}")],
+                "start": {"words": ["serve:1"]}, "processes": {"cgroup": "/a:1"},
+            }},
+            "series": [
+                {"label": "a", "params": {"options": {
+                    "host": format!("h:{port}"),
+                    "headers": [["Origin", format!("https://h:{port}")], ["X", "other:81"]],
+                }}},
+                {"label": "b", "server": {"external": {
+                    "url": format!("ws://i:{port}/live"), "authority": format!("i:{port}"),
+                }}, "params": {"options": {"host": "h:80"}}},
+            ],
+        })
+    }
+
+    #[test]
+    fn a_plan_at_another_port_is_the_same_scenario() {
+        let of = reduce_to_scenario;
+        let reduced = of(&plan(80));
+        assert_eq!(reduced, of(&plan(17_913)));
+        let options = |index: usize| &reduced["series"][index]["params"]["options"];
+        assert_eq!(options(0)["headers"], json!([["Origin", "https://h"], ["X", "other:81"]]));
+        // The host of another server is a setting.
+        assert_eq!(options(1)["host"], "h:80");
+        assert_eq!(reduced["server"]["external"]["start"]["words"], json!(["serve:1"]));
+        assert_eq!(reduced["server"]["external"]["processes"]["cgroup"], "/a:1");
+        let mut other = plan(80);
+        other["series"][1]["server"]["external"]["url"] = json!("ws://i:80/other");
+        assert_ne!(reduced, of(&other));
     }
 }

@@ -79,7 +79,8 @@ pub fn brief(view: &JudgementView) -> String {
         let text = format!("Bytes, counts and checks: {}", others.join(", "));
         parts.push(wrapped(&text, 0, 2));
     }
-    parts.extend(judgement.why_open.as_ref().map(|why| wrapped(why, 0, 2)));
+    let said = judgement.always_shown.iter().chain(&judgement.why_open);
+    parts.extend(said.map(|note| wrapped(note, 0, 2)));
     let hidden = match judgement.notes.len() {
         0 => String::new(),
         1 => " --verbose shows every figure and a note.".to_owned(),

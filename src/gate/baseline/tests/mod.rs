@@ -79,6 +79,7 @@ fn polling() -> ComparableRow {
             head(HeadOf::Request, REQUEST),
             head(HeadOf::Response, RESPONSE),
         ],
+        server: None,
     }
 }
 
