@@ -469,6 +469,35 @@ fn polls_without_numbers_need_not_see_every_update() {
 }
 
 #[test]
+fn polls_that_open_a_session_each_are_pointed_out_without_a_cookie() {
+    let number = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let run = |series: &str, is_new: bool| {
+        let number = number.clone();
+        let address = answer(move |_| {
+            let next = number.fetch_add(usize::from(is_new), std::sync::atomic::Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(20));
+            Some(ok(&format!("0{{\"sid\":\"s{next}\",\"pingInterval\":25000}}")).into_bytes())
+        });
+        let (world, output) = run(address, series);
+        expect_ran(&world, &output);
+        said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let hint = "each poll seems to open a session of its own at the server: \"sid\" is another one";
+    let series = [
+        POLLING.to_owned(),
+        format!("{POLLING}\nengine = \"reqwest\""),
+        "transport = \"long-polling\"\nrequest_head = \"minimal\"".to_owned(),
+    ];
+    for series in series {
+        let text = run(&series, true);
+        assert!(text.contains(hint), "{series}: {text}");
+        // One session that goes on.
+        let text = run(&series, false);
+        assert!(!text.contains("session of its own"), "{series}: {text}");
+    }
+}
+
+#[test]
 fn answers_that_bring_nothing_are_named_and_not_called_slow() {
     let cases = [
         ("HTTP/1.1 304 Not Modified\r\n\r\n", "had status 304 (nothing has changed)"),

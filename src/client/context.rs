@@ -74,8 +74,8 @@ pub struct ThreadContext {
     pub(crate) seen_cookies: RefCell<SeenCookies>,
     /// Cookies that were set before an answer was kept in `refusals`, which may quote them.
     pub(crate) quotable_cookies: RefCell<BTreeSet<Vec<u8>>>,
-    /// The beginnings of the first messages that have no stamp.
-    pub(crate) unread: RefCell<Vec<Vec<u8>>>,
+    /// The beginnings of the first messages that have no stamp, with the number of their client.
+    pub(crate) unread: RefCell<Vec<(u32, Vec<u8>)>>,
     /// How many of the next messages are looked at for that.
     samples_left: Cell<u32>,
     /// How many random numbers were drawn for requests.
@@ -93,6 +93,8 @@ pub struct ThreadContext {
 
 /// Messages of each thread of which the beginning is kept, in case that they cannot be read.
 const MOST_SAMPLES: u32 = 4;
+/// Messages of the first of their clients of which it is kept.
+const SAMPLES_OF_CLIENT: usize = 3;
 
 /// How many clients of a thread are in which state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -217,6 +219,16 @@ impl ThreadContext {
             inbox.keep_sample();
         }
         inbox
+    }
+
+    /// Keeps the beginning of a client's message that has no stamp. Returns whether that client's next one
+    /// is to be kept too: two of one client tell whether each names a new session.
+    pub(crate) fn keep_unread(&self, client: u32, sample: Vec<u8>) -> bool {
+        let mut unread = self.unread.borrow_mut();
+        unread.push((client, sample));
+        let is_first = unread.first().is_some_and(|(first, _)| *first == client);
+        let of_client = unread.iter().filter(|(other, _)| *other == client).count();
+        is_first && of_client < SAMPLES_OF_CLIENT
     }
 
     /// Keeps an empty inbox for another message.

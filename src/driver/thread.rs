@@ -4,7 +4,7 @@ use crate::client::context::{Tally, ThreadContext};
 use crate::client::delivery::inbox::MessageSource;
 use crate::client::{Client, ClientCore, ClientHalf, MachineClients, TaskClients};
 use crate::driver::engine::Engine;
-use crate::feed::{self, TimeGuess, guess_time};
+use crate::feed::{self, TimeGuess, guess_new_sessions, guess_time};
 use crate::net::linux::epoll::{Epoll, Wake};
 use crate::net::timestamp_sample::TimestampSample;
 use crate::net::{Dialer, TlsClient};
@@ -452,6 +452,7 @@ impl DriverThread {
     fn send_end(&mut self) {
         self.send_window();
         let mut times = self.thread.message_times.borrow_mut();
+        let unread = self.thread.unread.take();
         let end = DriverEnd {
             tcp: self.thread.tcp.get(),
             audit: self.thread.audit.get(),
@@ -465,7 +466,8 @@ impl DriverThread {
             quotable_cookies: self.thread.quotable_cookies.take().into_iter().collect(),
             strange_times: times.take_strange(),
             finest_time_ns: times.finest_ns(),
-            time_guess: guess_time_of(&self.thread.unread.take()),
+            time_guess: guess_time_of(&unread),
+            new_sessions: new_sessions_of(&unread),
             ..DriverEnd::default()
         };
         drop(times);
@@ -474,7 +476,15 @@ impl DriverThread {
 }
 
 /// Returns where messages that could not be read seem to have their time. Who sent them did so in this run.
-fn guess_time_of(messages: &[Vec<u8>]) -> Option<TimeGuess> {
+fn guess_time_of(messages: &[(u32, Vec<u8>)]) -> Option<TimeGuess> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    messages.iter().find_map(|message| guess_time(message, now.as_nanos() as u64))
+    messages.iter().find_map(|(_, message)| guess_time(message, now.as_nanos() as u64))
+}
+
+/// Returns the member of messages that could not be read which names another session in each that the first
+/// of their clients got.
+fn new_sessions_of(messages: &[(u32, Vec<u8>)]) -> Option<String> {
+    let (first, _) = messages.first()?;
+    let of_client = messages.iter().filter(|(client, _)| client == first);
+    guess_new_sessions(of_client.map(|(_, message)| message.as_slice()))
 }

@@ -14,6 +14,7 @@ mod position;
 mod reader;
 mod schedule;
 mod sender;
+mod session_guess;
 mod stamp;
 mod time_guess;
 
@@ -25,6 +26,7 @@ pub use reader::Reader;
 pub(crate) use reader::{join, joined_bytes};
 pub(crate) use schedule::{Cursor, Update};
 pub(crate) use sender::{MOST_NUMBER, MOST_SENDERS, Post};
+pub(crate) use session_guess::guess_new_sessions;
 pub(crate) use stamp::TEXT_STAMP_BYTES;
 pub use stamp::{PayloadKind, Stamp, sequence_text};
 pub use time_guess::TimeGuess;

@@ -217,6 +217,10 @@ pub struct DriverEnd {
     /// Where messages without a stamp seem to have their time; absent if that is nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_guess: Option<TimeGuess>,
+    /// The member of messages without a stamp that names another session in each of one client's; absent if
+    /// none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_sessions: Option<String>,
 }
 
 /// The end of one server process.

@@ -328,6 +328,7 @@ impl Worker {
             end.heads.extend_from_slice(&thread.heads);
             end.finest_time_ns = finest(end.finest_time_ns, thread.finest_time_ns);
             end.time_guess = end.time_guess.or_else(|| thread.time_guess.clone());
+            end.new_sessions = end.new_sessions.or_else(|| thread.new_sessions.clone());
             for time in &thread.strange_times {
                 if end.strange_times.iter().all(|kept| kept.replayed != time.replayed) {
                     end.strange_times.push(*time);

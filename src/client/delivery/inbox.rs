@@ -48,6 +48,8 @@ pub(crate) struct Inbox {
     separators: u64,
     /// The beginning of the message, if it is to be kept in case that it cannot be read.
     sample: Option<Vec<u8>>,
+    /// Whether that is to be the next message of the same client, which keeps the inbox until then.
+    held: bool,
 }
 
 /// Bytes that are kept of a message that cannot be read.
@@ -109,19 +111,20 @@ impl Inbox {
             texts_behind: 0,
             separators: 0,
             sample: None,
+            held: false,
         }
     }
 
     /// Whether no message is under way, nor a whole one not yet taken.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        let Inbox { reader, stamps, unstamped, separators, .. } = self;
+        let Inbox { reader, stamps, unstamped, separators, held, .. } = self;
         let idle = match reader {
             PayloadReader::Feed(reader) => reader.is_idle(),
             PayloadReader::Stamped(stamped) => stamped.reader.is_idle(),
             PayloadReader::Own(reader) => reader.is_idle(),
         };
-        idle && stamps.is_empty() && *unstamped == 0 && *separators == 0
+        idle && stamps.is_empty() && *unstamped == 0 && *separators == 0 && !held
     }
 
     /// Keeps the beginning of the message that comes next.
@@ -129,8 +132,15 @@ impl Inbox {
         self.sample = Some(Vec::new());
     }
 
+    /// Keeps the beginning of the same client's next message.
+    pub(super) fn keep_next_sample(&mut self) {
+        self.keep_sample();
+        self.held = true;
+    }
+
     /// Takes what was kept of a whole message, if anything.
     pub(super) fn take_sample(&mut self) -> Option<Vec<u8>> {
+        self.held = false;
         self.sample.take()
     }
 
@@ -191,6 +201,7 @@ impl Inbox {
         self.unstamped = 0;
         self.texts_behind = 0;
         self.sample = None;
+        self.held = false;
     }
 
     /// Returns the bytes of a whole message that is no update; 0 if it is one.
@@ -256,7 +267,7 @@ impl SpareInboxes {
     /// Keeps an empty one, with its memory.
     #[inline]
     pub(crate) fn keep(&mut self, mut inbox: Box<Inbox>) {
-        inbox.sample = None;
+        (inbox.sample, inbox.held) = (None, false);
         if self.0.len() < SPARE_INBOXES {
             self.0.push(inbox);
         }

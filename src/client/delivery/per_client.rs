@@ -104,7 +104,9 @@ impl DeliveryTracker {
         if let Some(sample) = inbox.take_sample()
             && unstamped > 0
         {
-            client.thread.unread.borrow_mut().push(sample);
+            if client.thread.keep_unread(client.id, sample) {
+                inbox.keep_next_sample();
+            }
         }
         client.message_completed(phase, unstamped);
         client.texts_joined(phase, inbox.take_texts_behind());

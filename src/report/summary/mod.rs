@@ -147,6 +147,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks = remarks::of(&row.events.all, &UnreadCoding::of_group(group));
     row.remarks.extend(remarks::hidden(group.counts()));
     row.remarks.extend(remarks::nothing_new(group));
+    row.remarks.extend(remarks::new_sessions(group));
     if setting.own.is_none() {
         row.remarks.extend(remarks::no_time(group));
     }

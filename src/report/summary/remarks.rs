@@ -122,6 +122,20 @@ fn cookies(counts: &Counts) -> impl Iterator<Item = String> + use<> {
     [ignored, secure, of_others].into_iter().flatten()
 }
 
+/// Says that answers to polls seem to open a session each.
+pub(super) fn new_sessions(group: &Group) -> Option<String> {
+    let polls =
+        matches!(group.info.kind(), Some(TransportKind::Polling | TransportKind::LongPolling));
+    let member = group.drivers.iter().find_map(|driver| driver.new_sessions.as_ref());
+    member.filter(|_| polls).map(|member| {
+        format!(
+            "each poll seems to open a session of its own at the server: {member:?} is another one in each \
+             answer to the same client. Poll a URL that needs no session, or take a way of the server that \
+             opens one once, for example dialect = \"socket.io\""
+        )
+    })
+}
+
 /// Says that chunks are not messages, or that a message has several JSON texts.
 fn chunks(counts: &Counts) -> impl Iterator<Item = String> + use<> {
     let split = of_some(counts.split_updates, |n| {
