@@ -103,10 +103,9 @@ impl DeliveryTracker {
         let unstamped = inbox.take_unstamped();
         if let Some(sample) = inbox.take_sample()
             && unstamped > 0
+            && client.thread.keep_unread(client.id, sample)
         {
-            if client.thread.keep_unread(client.id, sample) {
-                inbox.keep_next_sample();
-            }
+            inbox.keep_next_sample();
         }
         client.message_completed(phase, unstamped);
         client.texts_joined(phase, inbox.take_texts_behind());

@@ -5,7 +5,7 @@
 
 use crate::feed::{Arrivals, Semantics, Workload};
 use crate::gate::baseline::heads::{HeadLines, first_difference};
-use crate::gate::baseline::port::NamedServer;
+use crate::gate::baseline::named_server::NamedServer;
 use crate::predict::Model;
 use crate::record::{Head, HeadOf, Ledger, Part, Phase, Phases, TcpTotals};
 use crate::report::Figure;

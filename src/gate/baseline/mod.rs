@@ -13,6 +13,7 @@
 //! | `structural` | figures within the interval of arithmetic |
 //! | `heads` | where two heads differ |
 //! | `losses` | counts that may not grow |
+//! | `port`, `named_server` | hosts of one length for servers at different ports |
 //! | `judge` | the judgement of `wsbench gate` |
 //!
 //! More than the baseline has is a regression and fails. Less passes with a note, so that the
@@ -26,6 +27,7 @@ mod file;
 mod heads;
 mod judge;
 mod losses;
+mod named_server;
 mod ratio;
 
 mod port;

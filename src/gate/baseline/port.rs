@@ -3,30 +3,13 @@
 
 use crate::gate::baseline::comparable::{ComparableRow, ComparableRun, PhaseTraffic};
 use crate::gate::baseline::heads::HeadLines;
+use crate::gate::baseline::named_server::{NamedServer, authority_in, authority_of, host_alone};
 use crate::record::{HeadOf, Part};
 use crate::secret::original_length;
 use serde_json::Value;
-use std::ops::Range;
 
 /// What of a plan's server has its port.
 const WITH_PORT: [&str; 4] = ["url", "authority", "address", "others"];
-
-/// Returns where host and port are in a URL, or in a text that is nothing else. A secret may stand in
-/// place of user and password, so that it need not be a URL any more for which there is a parser.
-fn authority_in(text: &str) -> Range<usize> {
-    let start = text.find("://").map_or(0, |at| at + "://".len());
-    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    let user = text[start..end].rfind('@').map_or(0, |at| at + 1);
-    start + user..end
-}
-
-/// Returns a host without its port. An IPv6 address is in brackets.
-fn host_alone(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => authority,
-    }
-}
 
 /// Returns an address without its port, and a URL too, with its path if that is not `/`.
 fn without_port(text: &str) -> String {
@@ -52,11 +35,6 @@ pub(super) fn remove_ports(plan: &mut serde_json::Map<String, Value>) {
     plan.get_mut("server").into_iter().for_each(remove_from_server);
 }
 
-/// Returns the authority of a plan's server that is not the reference server.
-fn authority_of(server: &Value) -> Option<String> {
-    server["external"]["authority"].as_str().map(str::to_owned)
-}
-
 /// Takes the port out of a server's own places. The command that starts it is a setting of its own.
 fn remove_from_server(server: &mut Value) {
     let external = server.get_mut("external").and_then(Value::as_object_mut).into_iter().flatten();
@@ -78,33 +56,6 @@ fn change_texts(value: &mut Value, change: &impl Fn(&str) -> String) {
         Value::Array(items) => items.iter_mut().for_each(|item| change_texts(item, change)),
         Value::Object(fields) => fields.values_mut().for_each(|value| change_texts(value, change)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// How the requests of a series name their server, by the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct NamedServer {
-    /// Host and port, as the user wrote them.
-    authority: String,
-    /// Whether `Host` is the authority.
-    by_host: bool,
-    /// Further fields whose value names it.
-    fields: usize,
-}
-
-impl NamedServer {
-    /// Returns it for the series with this label; `None` for the reference server.
-    pub(super) fn of(plan: &Value, label: &str) -> Option<NamedServer> {
-        let mut series = plan["series"].as_array().into_iter().flatten();
-        let series = series.find(|series| series["label"] == label);
-        let own = series.and_then(|series| series.get("server"));
-        let authority = authority_of(own.unwrap_or(&plan["server"]))?;
-        let options = series.map_or(&Value::Null, |series| &series["params"]["options"]);
-        let by_host = options["host"].as_str().is_none_or(|host| host == authority);
-        let fields = options["headers"].as_array().into_iter().flatten();
-        let values = fields.filter_map(|field| field[1].as_str());
-        let fields = values.filter(|value| value[authority_in(value)] == authority).count();
-        Some(NamedServer { authority, by_host, fields })
     }
 }
 
