@@ -34,8 +34,12 @@ const LEAST_SAMPLES: u64 = 100;
 /// The natural logarithms of a run's latencies at [`POINTS`] percentiles, ascending.
 type Quantiles = [f64; POINTS];
 
-/// The latencies of all pairs but the first as one figure of each side; `None` if a run has too few of them, or if
-/// there is but one pair.
+/// The name of the figure for a latency.
+pub(crate) fn name(latency: Metric) -> String {
+    format!("{}_shift_factor", latency.name())
+}
+
+/// The latencies of all pairs but the first as one figure of each side; `None` if a run has too few of them.
 pub(crate) fn metric(
     pairs: &[(&Table, &Table)],
     row: &Row,
@@ -48,12 +52,8 @@ pub(crate) fn metric(
     };
     let both = |(a, b): &(&Table, &Table)| of(a).zip(of(b));
     let runs: Vec<(Quantiles, Quantiles)> = pairs.iter().map(both).collect::<Option<_>>()?;
-    if runs.len() < 2 {
-        return None;
-    }
-    let name = format!("{}_shift_factor", latency.name());
     Some(PairedMetric {
-        subject: Subject::of_row(&row.series, row.clients, &name),
+        subject: Subject::of_row(&row.series, row.clients, name(latency)),
         unit: "-".to_owned(),
         scale: ChangeScale::Relative,
         margin,

@@ -244,15 +244,27 @@ pub(crate) fn collect(
 }
 
 /// Returns the whole distribution of each row's latency as a metric, see [`latency_shift`]: of rows that have
-/// enough latencies in every run. It tolerates what the median does.
-pub(crate) fn latency_shifts(pairs: &[(&Table, &Table)], margins: &Margins) -> Vec<PairedMetric> {
+/// enough latencies in every run. It tolerates what the median does. Only those that are `tracked` are
+/// returned, unless none is: also after the first pair, which has no figure of it, so that there is something
+/// to go on for.
+pub(crate) fn latency_shifts(
+    pairs: &[(&Table, &Table)],
+    margins: &Margins,
+    tracked: &[Subject],
+) -> Vec<PairedMetric> {
     let Some((first, _)) = pairs.first() else { return Vec::new() };
     let metrics = compared_columns();
     let of = |row: &Row| {
         let headline = headline(pairs, row, &metrics);
         let median = metrics.iter().find(|metric| metric.column.latency == Some(headline))?;
         let margin = margins.of(&median.column.name, median.margin);
-        latency_shift::metric(pairs, row, headline, margin)
+        let margin = margins.of(&latency_shift::name(headline), margin);
+        let shift = latency_shift::metric(pairs, row, headline, margin)?;
+        let is_asked = match tracked {
+            [] => !shift.pairs.is_empty(),
+            tracked => tracked.contains(&shift.subject),
+        };
+        is_asked.then_some(shift)
     };
     first.rows.iter().filter_map(of).collect()
 }

@@ -242,6 +242,18 @@ pub struct Judgement {
     pub strict: bool,
     /// The conclusion, if it does not follow from what was found: a signal's.
     pub ended: Option<Conclusion>,
+    /// What the last line says, of a command that does not ask whether something passed.
+    pub answer: Option<Answer>,
+}
+
+/// What a command found that asks for something else than whether figures pass: its findings are the evidence
+/// for that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// For headings: `FOUND`.
+    pub word: &'static str,
+    /// A sentence without its full stop.
+    pub text: String,
 }
 
 impl Judgement {

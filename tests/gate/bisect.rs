@@ -1,5 +1,5 @@
-//! `wsbench bisect` on a small repository whose server gets a longer head at one commit: bytes decide by
-//! the first pair of runs.
+//! `wsbench bisect` on a small repository whose server gets a longer head at one commit, which bytes decide by
+//! the first pair of runs, or becomes slower, which takes several.
 
 use crate::support::{World, command, expect_code, finish, said, wait, wsbench};
 use std::fs;
@@ -10,8 +10,14 @@ use std::time::{Duration, Instant};
 const POLLED: &str = "name = \"bisected\"\nclients = [10]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\n\
     duration = \"300ms\"\ncooldown = \"100ms\"\n[feed]\nrate = \"20/s\"\n\
     [[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\n";
+/// Enough messages for the shift of the whole distribution, in runs as short as can be.
+const PUSHED: &str = "name = \"bisected\"\nclients = [20]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\n\
+    duration = \"400ms\"\ncooldown = \"100ms\"\n[feed]\nrate = \"50/s\"\n\
+    [[series]]\ntransport = \"websocket\"\n";
 /// What each commit's build does: the faults of its server become what the server reads.
 const BUILD: &str = "cp faults built";
+/// Digits of a commit in sentences.
+const SHORT: usize = 12;
 /// What is a longer head.
 const LONGER: &str = "--fault header=64B";
 
@@ -25,7 +31,11 @@ struct GitWorld {
 impl GitWorld {
     /// A commit for each pair of a build script and the faults of the server.
     fn new(commits: &[(&str, &str)]) -> GitWorld {
-        let mut git = GitWorld { world: World::new(POLLED), commits: Vec::new() };
+        GitWorld::of(POLLED, commits)
+    }
+
+    fn of(scenario: &str, commits: &[(&str, &str)]) -> GitWorld {
+        let mut git = GitWorld { world: World::new(scenario), commits: Vec::new() };
         for folder in ["repository", "temporary"] {
             fs::create_dir(git.path(folder)).expect("a folder can be made");
         }
@@ -115,6 +125,50 @@ fn the_commit_that_lengthened_a_head_is_found() {
     // The evidence: the head's own bytes, and which commits were compared.
     assert!(text.contains("X-Fault"), "{text}");
     assert!(text.contains("(commit number 0)") && text.contains("(commit number 3)"), "{text}");
+    let last = format!("FOUND: the first bad commit is {}. Exit code 0.", &git.commits[3][..SHORT]);
+    assert_eq!(text.lines().last(), Some(last.as_str()), "{text}");
+    git.expect_nothing_left();
+}
+
+/// The delay fails by the shift of all latencies too, which cannot pass: it must not keep a good commit
+/// undecided.
+#[test]
+fn the_commit_that_made_messages_late_is_found() {
+    const LATE: &str = "--fault delay=40ms";
+    let git = GitWorld::of(PUSHED, &[(BUILD, ""), (BUILD, ""), (BUILD, LATE)]);
+    // The processor time of so short runs is noise.
+    let noisy = [
+        "--seed",
+        "1",
+        "--alpha",
+        "0.05",
+        "--time",
+        "90s",
+        "--margin",
+        "server_cpu_us_per_message=900%",
+    ];
+    let output = finish(&mut git.bisect(&noisy, &["sh", "build.sh"]));
+    expect_code(&output, 0);
+    let text = stdout(&output);
+    let found = format!("first bad commit:\ncommit {}\n  commit number 2\n", git.commits[2]);
+    assert!(text.starts_with(&found), "{}", said(&output));
+    let shown = said(&output);
+    assert!(shown.contains("delivery_latency_us_p50"), "{shown}");
+    assert!(!shown.contains("worse in delivery_latency_shift_factor"), "{shown}");
+    assert!(shown.contains(&format!("{} is good", &git.commits[1][..SHORT])), "{shown}");
+    git.expect_nothing_left();
+}
+
+/// A server that does not start is what the first bad commit has; the last line does not call that passed.
+#[test]
+fn the_commit_whose_server_does_not_start_is_found() {
+    let git = GitWorld::new(&[(BUILD, ""), (BUILD, "--fault header=no")]);
+    let output = finish(&mut git.bisect(&[], &["sh", "build.sh"]));
+    expect_code(&output, 0);
+    let text = stdout(&output);
+    let last = format!("FOUND: the first bad commit is {}. Exit code 0.", &git.commits[1][..SHORT]);
+    assert_eq!(text.lines().last(), Some(last.as_str()), "{}", said(&output));
+    assert!(!text.contains("passed"), "{text}");
     git.expect_nothing_left();
 }
 
@@ -130,6 +184,9 @@ fn a_commit_that_cannot_be_built_is_skipped_and_named() {
     assert!(shown.contains("the compiler is gone"), "{shown}");
     assert!(stdout(&output).contains("The first bad commit is one of"), "{shown}");
     assert!(stdout(&output).contains("the compiler is gone"), "{shown}");
+    let last = stdout(&output).lines().last().unwrap_or_default().to_owned();
+    assert!(last.starts_with("UNDECIDED: the first bad commit is one of "), "{last}");
+    assert!(last.ends_with(". Exit code 97."), "{last}");
     for number in [1, 2] {
         assert!(stdout(&output).contains(&format!("commit {}", git.commits[number])), "{shown}");
     }

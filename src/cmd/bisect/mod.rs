@@ -22,7 +22,7 @@ use crate::cmd::files::prepare_reports;
 use crate::error::{Failure, Outcome, at};
 use crate::os::Signals;
 use crate::report::Conclusion;
-use crate::report::finding::Judgement;
+use crate::report::finding::{Answer, Judgement};
 use crate::report::judgement::{JudgementView, text};
 use build::{Builder, Built};
 use git::{Commit, Repository};
@@ -138,13 +138,14 @@ impl Bisection<'_> {
         }
         self.builder.check_signals().await?;
         let compared = self.outcomes(&bad).compare_all().await?;
-        match Tracked::of(&compared) {
+        let judgement = compared.judgement;
+        match Tracked::of(&judgement, &compared.metrics) {
             Some(tracked) => {
                 self.say(&format!("BAD is worse in {}", tracked.describe()));
-                Ok((tracked, compared))
+                Ok((tracked, judgement))
             }
             None => {
-                let shown = text::brief(&JudgementView::comparison(&compared, None));
+                let shown = text::brief(&JudgementView::comparison(&judgement, None));
                 Err(Failure::usage(format!(
                     "BAD is not shown to be worse than GOOD, so that there is nothing to find; \
                      a longer --time shows smaller changes\n{shown}"
@@ -179,20 +180,25 @@ fn report(
     end: SearchEnd,
     out: &Path,
 ) -> Outcome<Conclusion> {
-    let (head, mut judgement, conclusion) = match end {
+    let (head, mut judgement, conclusion, answer) = match end {
         SearchEnd::Found(commit, judgement) => {
             let head = format!("first bad commit:\n{}", repository.show(&commit)?);
-            (head, judgement, Conclusion::Passed)
+            let text = format!("the first bad commit is {}", commit.short());
+            (head, judgement, Conclusion::Passed, Answer { word: "FOUND", text })
         }
         SearchEnd::OneOf(commits, judgement, why) => {
             let mut head = format!("undecided:\n{why}\n\nThe first bad commit is one of\n");
-            for commit in commits {
-                head.push_str(&repository.show(&commit)?);
+            let names: Vec<&str> = commits.iter().map(Commit::short).collect();
+            let text = format!("the first bad commit is one of {}", names.join(", "));
+            let answer = Answer { word: "UNDECIDED", text };
+            for commit in &commits {
+                head.push_str(&repository.show(commit)?);
             }
-            (head, judgement, Conclusion::Undecided)
+            (head, judgement, Conclusion::Undecided, answer)
         }
     };
     judgement.ended = Some(conclusion);
+    judgement.answer = Some(answer);
     judgement.notes.insert(0, head.trim_end().to_owned());
     let brief = text::brief(&JudgementView::comparison(&judgement, None));
     ci::print_judgement(&judgement, None, Some(format!("{head}\n{brief}")), &args.how.output)?;

@@ -7,13 +7,17 @@
 //! Of a figure that varies, a commit is bad if it has more than half of BAD's change (half of its
 //! logarithm): so much is tolerated. Whether a large change is there yet is decided within a few pairs,
 //! where the usual margin would ask whether a hundredth of it is.
+//!
+//! That a whole distribution of latencies did not shift cannot be shown. So it decides only if nothing else is worse in
+//! BAD, and then a commit is good if it did not fail by it within the time and does not seem to be worse.
 
 use crate::cli::{BisectArgs, PairArgs};
 use crate::cmd::bisect::git::Commit;
 use crate::cmd::compare::target::CompareTarget;
-use crate::cmd::compare::{CommitComparison, ComparedFigures, compare_commits};
+use crate::cmd::compare::{CommitComparison, ComparedFigures, ComparedRuns, compare_commits};
 use crate::cmd::console::note;
 use crate::error::{Failure, FailureKind, Outcome};
+use crate::gate::paired::PairedMetric;
 use crate::report::Conclusion;
 use crate::report::finding::{ChangeScale, Decision, Effect, Finding, Judgement, Kind, Subject};
 use crate::units::listed;
@@ -38,37 +42,60 @@ pub(super) enum BisectStep {
     Skip(String),
 }
 
+/// How the figures that are worse in BAD are decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TrackedKind {
+    /// They are equal in all runs of one server: one pair of runs is enough.
+    Exact,
+    /// They vary from run to run, and can be shown to be within what is tolerated.
+    Varying,
+    /// They vary from run to run and can only be shown to be worse: a whole distribution of latencies.
+    OnlyWorse,
+}
+
 /// The figures that are worse in BAD.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tracked {
     subjects: Vec<Subject>,
-    /// Of those that vary, the change that is tolerated.
-    margins: Vec<f64>,
-    /// Whether they vary from run to run.
-    noisy: bool,
+    /// Of those that vary, the change that is tolerated; `None` for the usual one, if there is no ratio that
+    /// could be halved.
+    margins: Vec<Option<f64>>,
+    kind: TrackedKind,
 }
 
 impl Tracked {
-    /// `None` if B is not worse than A.
-    pub(super) fn of(judgement: &Judgement) -> Option<Tracked> {
+    /// `None` if B is not worse than A. `metrics` are the figures that vary.
+    ///
+    /// A figure that can only be shown to be worse is no help beside one that can also be shown not to be: no
+    /// commit would be good.
+    pub(super) fn of(judgement: &Judgement, metrics: &[PairedMetric]) -> Option<Tracked> {
         if judgement.conclusion() != Conclusion::Regression {
             return None;
         }
         let failed = judgement.of(Decision::Fail).filter(|f| f.kind != Kind::Check);
         let (paired, exact): (Vec<&Finding>, Vec<&Finding>) =
             failed.partition(|f| f.kind == Kind::Paired);
-        let noisy = exact.is_empty();
-        let found = if noisy { paired } else { exact };
+        let can_pass = |f: &&Finding| {
+            metrics.iter().find(|m| m.subject == f.subject).is_none_or(PairedMetric::can_pass)
+        };
+        let (both, only_worse): (Vec<&Finding>, Vec<&Finding>) =
+            paired.into_iter().partition(can_pass);
+        let mut kinds = [
+            (TrackedKind::Exact, exact),
+            (TrackedKind::Varying, both),
+            (TrackedKind::OnlyWorse, only_worse),
+        ]
+        .into_iter();
+        let (kind, found) = kinds.find(|(_, found)| !found.is_empty())?;
         let half = |finding: &&Finding| {
             let effect = finding.effect.as_ref();
-            effect.map_or(0.0, |e| e.margin.max(half_of(e)))
+            effect.map(|e| e.margin.max(half_of(e)))
         };
-        let tracked = Tracked {
+        Some(Tracked {
             margins: found.iter().map(half).collect(),
             subjects: found.into_iter().map(|finding| finding.subject.clone()).collect(),
-            noisy,
-        };
-        (!tracked.subjects.is_empty()).then_some(tracked)
+            kind,
+        })
     }
 
     pub(super) fn describe(&self) -> String {
@@ -79,7 +106,7 @@ impl Tracked {
     }
 
     fn comparison(&self, limit: Option<Duration>) -> CommitComparison {
-        if !self.noisy {
+        if self.kind == TrackedKind::Exact {
             return CommitComparison {
                 figures: ComparedFigures::Exact,
                 tracked: Vec::new(),
@@ -90,7 +117,9 @@ impl Tracked {
         let least = |subject: &Subject| {
             let same = self.subjects.iter().zip(&self.margins);
             let same = same.filter(|(other, _)| other.metric == subject.metric);
-            same.map(|(_, margin)| *margin).fold(f64::INFINITY, f64::min)
+            let margins = same.map(|(_, margin)| *margin);
+            // Without a margin of its own a row has the usual one, which is the least.
+            margins.reduce(|least, margin| Some(least?.min(margin?))).flatten()
         };
         let tracked = self.subjects.iter().map(|s| (s.clone(), least(s))).collect();
         CommitComparison { figures: ComparedFigures::Noisy, tracked, limit }
@@ -99,9 +128,9 @@ impl Tracked {
     /// Decides by a comparison of a commit with the good one.
     fn decide(&self, judgement: Judgement) -> BisectStep {
         let found = |subject: &Subject| judgement.findings.iter().find(|f| f.subject == *subject);
-        let decisions: Vec<Option<Decision>> =
-            self.subjects.iter().map(|subject| found(subject).map(|f| f.decision)).collect();
-        if decisions.contains(&Some(Decision::Fail)) {
+        let tracked: Vec<Option<&Finding>> = self.subjects.iter().map(found).collect();
+        let has_failed = |f: &Option<&Finding>| f.is_some_and(|f| f.decision == Decision::Fail);
+        if tracked.iter().any(has_failed) {
             return BisectStep::Bad(judgement);
         }
         // A run that is broken in another way than BAD's says nothing about it.
@@ -109,15 +138,32 @@ impl Tracked {
         if let Some(finding) = broken.filter(|finding| finding.kind != Kind::Check) {
             return BisectStep::Skip(format!("it cannot be measured: {}", finding.text));
         }
-        let is_good = |decision: &Option<Decision>| match decision {
-            Some(decision) => *decision == Decision::Pass,
+        let is_good = |finding: &Option<&Finding>| match finding {
+            Some(finding) => self.is_good(finding),
             // Only what failed is listed of a run's own checks.
-            None => !self.noisy && broken.is_none(),
+            None => self.kind == TrackedKind::Exact && broken.is_none(),
         };
-        if !judgement.findings.is_empty() && decisions.iter().all(is_good) {
+        if !judgement.findings.is_empty() && tracked.iter().all(is_good) {
             return BisectStep::Good;
         }
         BisectStep::Undecided(judgement)
+    }
+
+    /// Whether a figure shows a commit that is not to blame.
+    fn is_good(&self, finding: &Finding) -> bool {
+        match finding.decision {
+            Decision::Pass => true,
+            Decision::Fail => false,
+            // What its times tell no more of is less than what BAD was measured to have.
+            Decision::NotComparable => finding.value.below().is_some(),
+            // It did not fail by what can only fail, of so many pairs that it could have, and it does not
+            // seem to be worse: that is all that can be said for it.
+            Decision::Inconclusive if self.kind == TrackedKind::OnlyWorse => {
+                let effect = finding.effect.as_ref();
+                effect.is_some_and(|e| e.lower.is_some() && e.estimate < e.margin)
+            }
+            Decision::Inconclusive => false,
+        }
     }
 }
 
@@ -142,9 +188,10 @@ impl Outcomes<'_> {
     ///
     /// # Errors
     /// If a side cannot be measured, or a signal comes.
-    pub(super) async fn compare_all(&self) -> Outcome<Judgement> {
+    pub(super) async fn compare_all(&self) -> Outcome<ComparedRuns> {
         let first = self.compare(all(self.time()), 1).await?;
-        if first.conclusion() == Conclusion::Regression || is_passed(&first) {
+        let judgement = &first.judgement;
+        if judgement.conclusion() == Conclusion::Regression || is_passed(judgement) {
             return Ok(first);
         }
         self.say("BAD");
@@ -158,7 +205,7 @@ impl Outcomes<'_> {
     pub(super) async fn decide(&self, tracked: &Tracked) -> Outcome<BisectStep> {
         for (attempt, limit) in [(1, self.time()), (2, Some(self.longer()))] {
             let compared = match self.compare(tracked.comparison(limit), attempt).await {
-                Ok(judgement) => judgement,
+                Ok(compared) => compared.judgement,
                 Err(failure) if failure.kind == FailureKind::Run => {
                     return Ok(BisectStep::Skip(format!("it cannot be measured: {failure:#}")));
                 }
@@ -189,7 +236,7 @@ impl Outcomes<'_> {
         self.time().map_or(LONGER_DEFAULT, |time| time.saturating_mul(LONGER))
     }
 
-    async fn compare(&self, how: CommitComparison, attempt: u32) -> Outcome<Judgement> {
+    async fn compare(&self, how: CommitComparison, attempt: u32) -> Outcome<ComparedRuns> {
         let [a, b] = [&self.good, &self.candidate]
             .map(|(_, folder)| CompareTarget::in_folder(&self.args.target, folder));
         // The file of a build that is not there is a matter of the commit.
@@ -200,15 +247,15 @@ impl Outcomes<'_> {
         let name = format!("{}-{attempt}", self.candidate.0.short());
         let args = PairArgs { out: Some(self.out.join(name)), ..self.args.how.clone() };
         let title = format!("{} against {}", self.candidate.0.short(), self.good.0.short());
-        let compared = compare_commits(&args, &title, targets, how).await?;
+        let mut compared = compare_commits(&args, &title, targets, how).await?;
         if let Some(caught) = compared.caught {
             return Err(Failure::signal_during(caught, "a comparison"));
         }
-        let mut judgement = compared.judgement;
-        for (side, (commit, _)) in judgement.sides.iter_mut().zip([&self.good, &self.candidate]) {
+        let sides = compared.judgement.sides.iter_mut();
+        for (side, (commit, _)) in sides.zip([&self.good, &self.candidate]) {
             side.about = format!("{commit}, {}", side.about);
         }
-        Ok(judgement)
+        Ok(compared)
     }
 }
 
@@ -223,6 +270,8 @@ fn is_passed(judgement: &Judgement) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::paired::Question;
+    use crate::report::{Absence, Figure};
 
     fn finding(kind: Kind, metric: &str, decision: Decision) -> Finding {
         let subject = Subject::of_row("polling", 10, metric);
@@ -241,32 +290,123 @@ mod tests {
         finding(Kind::Paired, "cpu", decision)
     }
 
-    fn of(findings: &[Finding]) -> Option<(String, bool)> {
-        Tracked::of(&judgement(findings)).map(|tracked| (tracked.describe(), tracked.noisy))
+    fn shift(decision: Decision) -> Finding {
+        finding(Kind::Paired, "shift", decision)
+    }
+
+    /// As a session asks of them: of "shift" only whether it is worse.
+    fn metrics(findings: &[Finding]) -> Vec<PairedMetric> {
+        let varying = findings.iter().filter(|f| f.kind == Kind::Paired);
+        let metric = |f: &Finding| PairedMetric {
+            subject: f.subject.clone(),
+            unit: "-".to_owned(),
+            scale: ChangeScale::Relative,
+            margin: 0.05,
+            pairs: Vec::new(),
+            question: match f.subject.metric.as_str() {
+                "shift" => Question::IsWorse,
+                _ => Question::WorseOrNot,
+            },
+        };
+        varying.map(metric).collect()
+    }
+
+    fn tracked(findings: &[Finding]) -> Option<Tracked> {
+        Tracked::of(&judgement(findings), &metrics(findings))
+    }
+
+    fn of(findings: &[Finding]) -> Option<(String, TrackedKind)> {
+        tracked(findings).map(|tracked| (tracked.describe(), tracked.kind))
+    }
+
+    fn with_effect(finding: Finding, estimate: f64, lower: Option<f64>) -> Finding {
+        let effect = Effect {
+            scale: ChangeScale::Relative,
+            estimate,
+            lower,
+            upper: None,
+            detectable: None,
+            margin: 0.05,
+            noise: 0.1,
+            pairs: 9,
+            p: 0.5,
+        };
+        Finding { effect: Some(effect), ..finding }
     }
 
     #[test]
     fn what_is_worse_in_bad_is_tracked_and_exact_figures_first() {
         let both = [heads(Decision::Fail), cpu(Decision::Fail)];
-        assert_eq!(of(&both), Some(("heads".to_owned(), false)));
-        assert_eq!(of(&both[1..]), Some(("cpu".to_owned(), true)));
+        assert_eq!(of(&both), Some(("heads".to_owned(), TrackedKind::Exact)));
+        assert_eq!(of(&both[1..]), Some(("cpu".to_owned(), TrackedKind::Varying)));
         assert_eq!(of(&[heads(Decision::Pass), cpu(Decision::Inconclusive)]), None);
         // A run that is not valid shows nothing.
         let check = finding(Kind::Check, "late", Decision::Fail);
         assert_eq!(of(&[check, cpu(Decision::Fail)]), None);
     }
 
+    /// No commit would be good if every one had to pass by a figure that cannot pass.
+    #[test]
+    fn what_can_only_fail_is_tracked_if_nothing_else_is_worse() {
+        let (cpu, shift) = (cpu(Decision::Fail), shift(Decision::Fail));
+        let shifted = Some(("shift".to_owned(), TrackedKind::OnlyWorse));
+        assert_eq!(of(&[shift.clone(), cpu]), Some(("cpu".to_owned(), TrackedKind::Varying)));
+        assert_eq!(of(std::slice::from_ref(&shift)), shifted);
+        let heads = heads(Decision::Fail);
+        assert_eq!(of(&[shift, heads]), Some(("heads".to_owned(), TrackedKind::Exact)));
+    }
+
+    #[test]
+    fn half_of_the_change_is_tolerated_and_the_usual_one_without_a_ratio() {
+        let comparison = |cpu: Finding| {
+            let tracked = tracked(&[cpu]).expect("it is worse");
+            tracked.comparison(None).tracked.remove(0).1
+        };
+        // 21 % more is twice 10 % in logarithms.
+        let half = comparison(with_effect(cpu(Decision::Fail), 0.21, Some(0.2)));
+        assert!((half.expect("there is a ratio") - 0.1).abs() < 1e-9, "{half:?}");
+        assert_eq!(comparison(cpu(Decision::Fail)), None);
+    }
+
+    fn step(bad: &[Finding], found: &[Finding]) -> &'static str {
+        let tracked = tracked(bad).expect("something is worse");
+        match tracked.decide(judgement(found)) {
+            BisectStep::Good => "good",
+            BisectStep::Bad(_) => "bad",
+            BisectStep::Undecided(_) => "undecided",
+            BisectStep::Skip(_) => "skip",
+        }
+    }
+
+    #[test]
+    fn a_commit_that_does_not_fail_by_what_can_only_fail_is_good() {
+        let bad = [shift(Decision::Fail)];
+        let open = |estimate, lower| {
+            step(&bad, &[with_effect(shift(Decision::Inconclusive), estimate, lower)])
+        };
+        assert_eq!(open(0.01, Some(-0.02)), "good");
+        // It seems to be worse, or has so few pairs that it could not have failed.
+        assert_eq!(open(0.2, Some(-0.02)), "undecided");
+        assert_eq!(open(0.01, None), "undecided");
+        assert_eq!(step(&bad, &[shift(Decision::Pass)]), "good");
+        assert_eq!(step(&bad, &[shift(Decision::Fail)]), "bad");
+        // Beside a figure that can pass it decides nothing.
+        let both = [shift(Decision::Fail), cpu(Decision::Fail)];
+        assert_eq!(step(&both, &[cpu(Decision::Pass)]), "good");
+        assert_eq!(step(&both, &[cpu(Decision::Inconclusive)]), "undecided");
+    }
+
+    #[test]
+    fn what_is_below_what_its_times_tell_is_good() {
+        let bad = [cpu(Decision::Fail)];
+        let below = Absence { below: Some(2_000), ..("its times are coarse".into()) };
+        let lacking = |value| Finding { value, ..cpu(Decision::NotComparable) };
+        assert_eq!(step(&bad, &[lacking(Figure::Absent(below))]), "good");
+        assert_eq!(step(&bad, &[lacking(Figure::absent("the run has none"))]), "undecided");
+    }
+
     #[test]
     fn the_tracked_figures_decide_and_no_others() {
-        let step = |tracked: &[Finding], found: &[Finding]| {
-            let tracked = Tracked::of(&judgement(tracked)).expect("something is worse");
-            match tracked.decide(judgement(found)) {
-                BisectStep::Good => "good",
-                BisectStep::Bad(_) => "bad",
-                BisectStep::Undecided(_) => "undecided",
-                BisectStep::Skip(_) => "skip",
-            }
-        };
         let (exact, noisy) = ([heads(Decision::Fail)], [cpu(Decision::Fail)]);
         assert_eq!(step(&exact, &[heads(Decision::Fail)]), "bad");
         assert_eq!(step(&exact, &[heads(Decision::Pass), cpu(Decision::Inconclusive)]), "good");

@@ -39,7 +39,8 @@ use crate::report::judgement::{JudgementView, text};
 use crate::units::{human_ns, thousands};
 use progress::PairProgress;
 use run::ComparedSide;
-use session::{ComparedRuns, PairSession, PairTerms};
+pub(crate) use session::ComparedRuns;
+use session::{PairSession, PairTerms};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use target::CompareTarget;
@@ -143,8 +144,9 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
 pub(crate) struct CommitComparison {
     /// What is compared.
     pub figures: ComparedFigures,
-    /// The figures that vary and decide, with the change of each that is tolerated; empty for all.
-    pub tracked: Vec<(Subject, f64)>,
+    /// The figures that vary and decide, with the change of each that is tolerated, unless it is the usual one;
+    /// empty for all.
+    pub tracked: Vec<(Subject, Option<f64>)>,
     /// The time that it may take; otherwise that of `wsbench compare`.
     pub limit: Option<Duration>,
 }
@@ -180,7 +182,9 @@ pub(crate) async fn compare_commits(
     let mut terms = prepare(args, title, targets, rules, limit)?;
     terms.only_noisy = how.figures == ComparedFigures::Noisy;
     for (subject, margin) in how.tracked {
-        terms.margins.tolerate(&subject.metric, margin);
+        if let Some(margin) = margin {
+            terms.margins.tolerate(&subject.metric, margin);
+        }
         terms.tracked.push(subject);
     }
     run_session(&terms, args).await

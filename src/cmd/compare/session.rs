@@ -187,7 +187,8 @@ impl<'a> PairSession<'a> {
                 return Ok(());
             }
             match verdicts.next {
-                NextStep::More { pairs } => until = pairs,
+                // A figure of a pair and those before it has none in the first pair.
+                NextStep::More { pairs } => until = pairs.max(self.pairs.len() as u32 + 1),
                 NextStep::Enough => {
                     let all = self.pairs.len() >= self.terms.rules.most_pairs() as usize;
                     self.end = all.then_some(PairsEnd::Pairs);
@@ -433,13 +434,13 @@ impl<'a> PairSession<'a> {
         let own_drivers = self.terms.sides.iter().all(ComparedSide::has_own_driver);
         let tracked = &self.terms.tracked;
         let mut samples = pairs::collect(&pairs, &self.terms.margins, own_drivers, tracked);
+        if matches!(self.terms.rules.looks, Looks::EveryPair { .. }) {
+            samples.metrics.extend(pairs::latency_shifts(&pairs, &self.terms.margins, tracked));
+        }
         if !tracked.is_empty() {
             // Whoever asks for a figure by name needs an answer.
             let asked = samples.metrics.iter_mut();
             asked.for_each(|metric| metric.question = Question::WorseOrNot);
-        }
-        if matches!(self.terms.rules.looks, Looks::EveryPair { .. }) && tracked.is_empty() {
-            samples.metrics.extend(pairs::latency_shifts(&pairs, &self.terms.margins));
         }
         let verdicts = judge(&samples.metrics, &self.terms.rules);
         (samples, verdicts)

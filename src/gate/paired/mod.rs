@@ -85,6 +85,18 @@ pub struct PairedMetric {
     pub question: Question,
 }
 
+impl PairedMetric {
+    /// Whether it can be shown to be within its margin. Of a whole distribution of latencies it can only be
+    /// shown that it is slower; the growth of a server's memory passes if it is asked for by name.
+    pub(crate) fn can_pass(&self) -> bool {
+        match (self.question, self.scale) {
+            (Question::IsWorse, ChangeScale::Relative) => false,
+            (Question::IsWorse, ChangeScale::Difference)
+            | (Question::WorseOrNot | Question::SeemsWorse, _) => true,
+        }
+    }
+}
+
 /// What is asked of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {

@@ -62,6 +62,9 @@ impl<'a> JudgementView<'a> {
     }
     /// Returns the decision for headings: `PASS`.
     pub fn word(&self) -> String {
+        if let Some(answer) = &self.judgement.answer {
+            return answer.word.to_owned();
+        }
         match self.verdict.map(|v| v.status) {
             // A limit ended it: the limit's failure is the decision.
             Some(Status::Partial) if self.conclusion() != Conclusion::LimitFailed => {
@@ -97,9 +100,18 @@ impl<'a> JudgementView<'a> {
             parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
         format!("{} of {all} figures", shown.join(", "))
     }
-    /// Returns decision, counts and exit code in one line.
+    /// Returns decision, counts and exit code in one line; of a command with an answer of its own that one,
+    /// since its exit code does not tell whether the figures passed.
     pub fn conclusion_line(&self) -> String {
         let conclusion = self.conclusion();
+        if let Some(answer) = &self.judgement.answer {
+            return format!(
+                "{}: {}. Exit code {}.",
+                answer.word,
+                answer.text,
+                conclusion.exit_code()
+            );
+        }
         let open = |d: Decision| self.judgement.of(d).next().is_some();
         let nothing = self.judgement.findings.is_empty();
         let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
@@ -141,7 +153,7 @@ fn with_prefixes<'a>(view: &[JudgementView<'a>]) -> Vec<(String, JudgementView<'
 mod tests {
     use super::*;
     use crate::report::figure::Figure;
-    use crate::report::finding::{ChangeScale, Effect, Kind, Subject};
+    use crate::report::finding::{Answer, ChangeScale, Effect, Kind, Subject};
 
     /// A finding of a metric, polling at 1,000 clients.
     pub(super) fn finding(decision: Decision, metric: &str) -> Finding {
@@ -216,6 +228,24 @@ mod tests {
             "FAIL: 1 failed, 1 not comparable, 1 passed of 3 figures. Exit code 98: worse than \
              the baseline, or B worse than A."
         );
+    }
+
+    /// A bisection ends with 0 if its evidence failed, and with 97 without `--strict`.
+    #[test]
+    fn a_command_with_an_answer_of_its_own_does_not_count_figures() {
+        let mut judgement = Judgement::new("t");
+        judgement.findings.push(finding(Decision::Fail, "a"));
+        judgement.ended = Some(Conclusion::Passed);
+        judgement.answer =
+            Some(Answer { word: "FOUND", text: "the first bad commit is ab12".to_owned() });
+        let view = JudgementView::comparison(&judgement, None);
+        assert_eq!(view.word(), "FOUND");
+        let line = "FOUND: the first bad commit is ab12. Exit code 0.";
+        assert_eq!(view.conclusion_line(), line);
+        judgement.notes.push("a note".to_owned());
+        let shown = text::brief(&JudgementView::comparison(&judgement, None));
+        // Such a command has no --verbose.
+        assert!(shown.ends_with(&format!("{line}\n")), "{shown}");
     }
 
     #[test]

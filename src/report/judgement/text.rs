@@ -82,6 +82,7 @@ pub fn brief(view: &JudgementView) -> String {
     let said = judgement.always_shown.iter().chain(&judgement.why_open);
     parts.extend(said.map(|note| wrapped(note, 0, 2)));
     let hidden = match judgement.notes.len() {
+        _ if judgement.answer.is_some() => String::new(),
         0 => String::new(),
         1 => " --verbose shows every figure and a note.".to_owned(),
         notes => format!(" --verbose shows every figure and {notes} notes."),
