@@ -32,17 +32,20 @@ pub(crate) struct Noise {
     /// Pairs that are needed to show a change of the margin; absent if they are more than a
     /// thousand.
     pub needed: Figure,
+    /// The same of the test after every pair, which comparisons make by default.
+    pub needed_by_default: Figure,
     /// True if the test finds a difference between A and A.
     pub false_alarm: bool,
 }
 
 /// Returns the noise of each metric in pairs of runs of the same target. `orders` are the orders in
-/// which they ran.
+/// which they ran; `every_pair` are the rules of a comparison that names no number of pairs.
 pub(crate) fn measure(
     metrics: &[PairedMetric],
     verdicts: &Verdicts,
     orders: &[PairOrder],
     rules: &Rules,
+    every_pair: &Rules,
 ) -> Vec<Noise> {
     let of = |(metric, finding): (&PairedMetric, &Finding)| {
         let none = || Figure::absent("fewer than two pairs have a ratio");
@@ -50,8 +53,13 @@ pub(crate) fn measure(
         let seen = |pairs| sigma.and_then(|s| rules.detectable(metric.scale, s, pairs));
         let shown = |pairs: u32| (pairs, seen(pairs).map_or_else(none, Figure::known));
         let runs = in_time(metric, orders);
-        let able = rules.deciding().first().copied().unwrap_or(MOST_PAIRS);
-        let needed = (able..=MOST_PAIRS).find(|&k| seen(k).is_some_and(|d| d <= metric.margin));
+        let needed = |rules: &Rules| match sigma {
+            None => none(),
+            Some(sigma) => match needed(metric, sigma, rules) {
+                Some(pairs) => Figure::count(pairs.into()),
+                None => Figure::absent("more than a thousand pairs were needed"),
+            },
+        };
         Noise {
             subject: metric.subject.clone(),
             unit: metric.unit.clone(),
@@ -61,15 +69,31 @@ pub(crate) fn measure(
             drift: drift(&runs).map_or_else(none, Figure::known),
             detectable: rules.numbers().iter().map(|&pairs| shown(pairs)).collect(),
             margin: metric.margin,
-            needed: match (sigma, needed) {
-                (None, _) => none(),
-                (_, Some(pairs)) => Figure::count(pairs.into()),
-                (_, None) => Figure::absent("more than a thousand pairs were needed"),
-            },
+            needed: needed(rules),
+            needed_by_default: needed(every_pair),
             false_alarm: finding.decision == Decision::Fail,
         }
     };
     metrics.iter().zip(&verdicts.findings).map(of).collect()
+}
+
+/// Returns the least number of pairs of this noise that show a change of the margin.
+fn needed(metric: &PairedMetric, noise: f64, rules: &Rules) -> Option<u32> {
+    let shows = |pairs: u32| {
+        let seen = rules.detectable(metric.scale, noise, pairs);
+        seen.is_some_and(|seen| seen <= metric.margin)
+    };
+    let mut hidden = rules.deciding().first().copied().unwrap_or(MOST_PAIRS).saturating_sub(1);
+    let mut shown = MOST_PAIRS;
+    if !shows(shown) {
+        return None;
+    }
+    // More pairs show less.
+    while hidden + 1 < shown {
+        let middle = u32::midpoint(hidden, shown);
+        if shows(middle) { shown = middle } else { hidden = middle }
+    }
+    Some(shown)
 }
 
 /// Returns the figures of all runs in the order in which they ran.
@@ -121,7 +145,7 @@ mod tests {
         let (metrics, rules) = ([sampled(values)], Rules::default());
         let orders = vec![PairOrder::Ab; values.len()];
         let verdicts = judge(&metrics, &rules);
-        measure(&metrics, &verdicts, &orders, &rules).remove(0)
+        measure(&metrics, &verdicts, &orders, &rules, &Rules::every_pair()).remove(0)
     }
 
     #[test]
@@ -159,6 +183,8 @@ mod tests {
         // (3.250 + 0.883)·σ·√(π/3K) is 1.4 % at 10 pairs: the fewest that can decide are enough.
         assert!((at(0) - 0.0141).abs() < 0.0001, "{}", at(0));
         assert_eq!(noise.needed, Figure::count(10));
+        // The test after every pair can decide from 8 pairs on.
+        assert_eq!(noise.needed_by_default, Figure::count(8));
         assert!(!noise.false_alarm);
     }
 

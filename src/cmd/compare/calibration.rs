@@ -10,6 +10,12 @@ use crate::units;
 use crate::units::{amount, thousands};
 use std::fmt::Write as _;
 
+/// Which test each column is about.
+const TESTS: &str = "\
+at N, decided from: by the signed-rank test of `wsbench compare --pairs N`, which made this calibration
+by default from: by the test after every pair of a `wsbench compare` without --pairs
+";
+
 fn clients(clients: Option<u32>) -> String {
     clients.map_or_else(|| "-".to_owned(), |n| thousands(n.into()))
 }
@@ -61,10 +67,11 @@ pub(crate) fn render(noises: &[Noise], judgement: &Judgement) -> String {
         let looks = first.detectable.len();
         let mut heads = head("series|clients|metric|unit|median|noise|drift");
         heads.extend(first.detectable.iter().map(|(pairs, _)| format!("at {pairs}")));
-        heads.extend(head("margin|decided from|false alarm"));
+        heads.extend(head("margin|decided from|by default from|false alarm"));
         let rows: Vec<Cells> = std::iter::once(heads).chain(noises.iter().map(row)).collect();
-        let right: Vec<usize> = (4..8 + looks).chain([1, 8 + looks]).collect();
+        let right: Vec<usize> = (4..8 + looks).chain([1, 8 + looks, 9 + looks]).collect();
         append_columns(&mut out, &rows, &right);
+        out.push_str(TESTS);
     }
     // What failed, other than false alarms.
     for finding in judgement.of(Decision::Fail).filter(|f| f.kind != Kind::Paired) {
@@ -98,8 +105,15 @@ fn row(noise: &Noise) -> Cells {
     ];
     let seen = noise.detectable.iter();
     row.extend(seen.map(|(_, seen)| known(seen, |by| change(noise.scale, by))));
-    let needed = noise.needed.value().map_or("never".to_owned(), |pairs| format!("{pairs} pairs"));
+    let needed = |needed: &Figure| {
+        needed.value().map_or("never".to_owned(), |pairs| format!("{pairs} pairs"))
+    };
     let is_false = if noise.false_alarm { "YES" } else { "no" };
-    row.extend([size(noise.scale, noise.margin), needed, is_false.to_owned()]);
+    row.extend([
+        size(noise.scale, noise.margin),
+        needed(&noise.needed),
+        needed(&noise.needed_by_default),
+        is_false.to_owned(),
+    ]);
     row
 }

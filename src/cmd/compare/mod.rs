@@ -121,7 +121,10 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     // What is reported for twice as many pairs is arithmetic.
     let looks = Looks::At(vec![args.pairs, 2 * args.pairs]);
     let rules = Rules { looks, ..terms.rules.clone() };
-    let noises = noise::measure(&compared.metrics, &compared.verdicts, &compared.orders, &rules);
+    let usual = Rules::every_pair();
+    let usual = Rules { alpha: args.how.alpha.unwrap_or(usual.alpha), ..usual };
+    let ComparedRuns { metrics, verdicts, orders, .. } = &compared;
+    let noises = noise::measure(metrics, verdicts, orders, &rules, &usual);
     let text = calibration::render(&noises, &compared.judgement);
     let judgement = &mut compared.judgement;
     // False alarms are what a calibration looks for; an unusable run is no answer.
