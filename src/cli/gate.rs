@@ -148,9 +148,10 @@ pub(crate) struct PairArgs {
     /// half of them
     #[arg(long, help_heading = PAIRS)]
     pub share_cores: bool,
-    /// The seed of the pairs' orders
-    #[arg(long, value_name = "N", default_value_t = 2009, help_heading = PAIRS)]
-    pub seed: u64,
+    /// The seed of the pairs' orders, to repeat those of a comparison that named it [default: drawn
+    /// at random]
+    #[arg(long, value_name = "N", help_heading = PAIRS)]
+    pub seed: Option<u64>,
     /// How long a server may take until it is ready [default: the scenario's
     /// `ready_timeout`, 30s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_ns, help_heading = PAIRS)]

@@ -6,7 +6,7 @@
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::table::{Row, Table};
-use crate::units::thousands;
+use crate::units::{distinct, thousands, three};
 
 /// The share of A's messages that must come from B, beside chance and a window's edges.
 const CAME: f64 = 0.98;
@@ -85,6 +85,50 @@ pub(crate) fn compare(pairs: &[(&Table, &Table)]) -> Loads {
         }
     }
     loads
+}
+
+/// Says how much came on each side a second and client, and what the scenario states, by series: once if it is
+/// the same of all rows. `None` if nothing is known of that.
+pub(crate) fn describe_rates<'t>(
+    pairs: &[(&'t Table, &'t Table)],
+    stated: impl Fn(&str) -> Option<f64>,
+) -> Option<String> {
+    let (first, _) = pairs.first()?;
+    let of_row = |row: &'t Row| {
+        let sides: (Vec<&Table>, Vec<&Table>) = pairs.iter().copied().unzip();
+        let shown = |tables: &[&Table]| rate(tables, row).map(three);
+        let unit = if row.paced { "answers" } else { "messages" };
+        let [a, b] = [shown(&sides.0)?, shown(&sides.1)?];
+        let stated = match stated(&row.series) {
+            Some(hz) => format!("the scenario states {} updates", three(hz)),
+            None => "the scenario states no rate".to_owned(),
+        };
+        let text = format!("A got {a} {unit} a second and client, B {b}; {stated}");
+        Some((row, text))
+    };
+    let rows: Vec<(&Row, String)> = first.rows.iter().filter_map(of_row).collect();
+    match distinct(rows.iter().map(|(_, text)| text)).as_slice() {
+        [] => None,
+        [one] => Some((*one).clone()),
+        _ => {
+            let lines = rows.iter().map(|(row, text)| {
+                format!("{} at {} clients: {text}", row.series, thousands(row.clients.into()))
+            });
+            Some(lines.collect::<Vec<_>>().join(". "))
+        }
+    }
+}
+
+/// Returns what came a second and client in the measured windows of a row, over these runs.
+fn rate(tables: &[&Table], row: &Row) -> Option<f64> {
+    let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
+    let rows = tables.iter().filter_map(|table| table.rows.iter().find(same));
+    let (mut came, mut seconds) = (0, 0.0);
+    for row in rows {
+        came += row.events.steady.completed;
+        seconds += row.window_s.value()? * f64::from(row.clients);
+    }
+    (seconds > 0.0).then(|| came as f64 / seconds)
 }
 
 #[cfg(test)]

@@ -238,18 +238,22 @@ pub struct Judgement {
     pub why_open: Option<String>,
     /// Which notes are also shown where the others are not: what was left out, and by design.
     pub always_shown: Vec<String>,
+    /// How much came on each side: one of the notes, which is also shown where the others are not.
+    pub load: Option<String>,
+    /// The seed of what was drawn by chance.
+    pub seed: Option<u64>,
     /// True if an undecided figure is no pass.
     pub strict: bool,
     /// The conclusion, if it does not follow from what was found: a signal's.
     pub ended: Option<Conclusion>,
     /// What the last line says, of a command that does not ask whether something passed.
-    pub answer: Option<Answer>,
+    pub answer: Option<CommandAnswer>,
 }
 
 /// What a command found that asks for something else than whether figures pass: its findings are the evidence
 /// for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct CommandAnswer {
     /// For headings: `FOUND`.
     pub word: &'static str,
     /// A sentence without its full stop.

@@ -94,6 +94,11 @@ fn a_against_a_passes_and_keeps_every_run() {
     expect_code(&output, 0);
     assert!(!stdout(&output).contains("FAIL"), "{}", said(&output));
     assert!(line(&output, "server_cpu_us_per_message").starts_with("PASS"), "{}", said(&output));
+    let notes = flat(&output);
+    assert!(notes.contains("the scenario states 20 updates"), "{notes}");
+    let (before, _) = notes.split_once(" repeats these orders").expect("the seed is shown");
+    let seed = before.rsplit_once("--seed ").map(|(_, seed)| seed.parse::<u64>());
+    assert!(matches!(seed, Some(Ok(_))), "{notes}");
     let said_last = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said_last.contains("pair 3 of 3, "), "{said_last}");
     let mut runs = vec!["warm-up-a".to_owned(), "warm-up-b".to_owned()];
@@ -226,7 +231,8 @@ fn cpu_of_another_process_of_b_fails_its_cpu_metric() {
     let output = finish(&mut compare(&world, &server, &burning, &more));
     expect_code(&output, 98);
     assert!(line(&output, "server_cpu_us_per_message").starts_with("FAIL"), "{}", said(&output));
-    assert!(flat(&output).contains(" beside it"), "{}", said(&output));
+    let flat = flat(&output);
+    assert_eq!(flat.matches("Beside what failed of websocket at 10 clients").count(), 1, "{flat}");
     // Nothing but that this machine was too busy for a pair.
     let stderr = String::from_utf8_lossy(&output.stderr);
     let mut lines = stderr.lines();
@@ -352,6 +358,9 @@ fn a_wsbench_is_calibrated_with_its_driver() {
             assert!(line(&output, metric).contains("µs/message"), "{}", said(&output));
         }
         assert!(stdout(&output).contains("False alarms: 0 of"), "{}", said(&output));
+        // Which test each number of pairs is about.
+        assert!(line(&output, "decided from").contains("by default from"), "{}", said(&output));
+        assert!(stdout(&output).contains("by the test after every pair"), "{}", said(&output));
         assert!(world.path("out/pair-01-b.jsonl").is_file());
         assert!(!world.path("out/pair-01-b.run").exists());
     }
@@ -383,7 +392,10 @@ fn half_of_the_messages_fails_without_a_stated_rate() {
     let more = ["--pairs=3", "--most-pairs=3", "--alpha=0.2", "--quiet"];
     let output = finish(&mut compare(&world, &of(40), &of(10), &more));
     expect_code(&output, 98);
-    assert!(flat(&output).contains("messages came from B in all pairs"), "{}", said(&output));
+    let flat = flat(&output);
+    assert!(flat.contains("messages came from B in all pairs"), "{flat}");
+    assert!(flat.contains("messages a second and client, B "), "{flat}");
+    assert!(flat.contains("; the scenario states no rate"), "{flat}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::cmd::files::prepare_reports;
 use crate::error::{Failure, Outcome, at};
 use crate::os::Signals;
 use crate::report::Conclusion;
-use crate::report::finding::{Answer, Judgement};
+use crate::report::finding::{CommandAnswer, Judgement};
 use crate::report::judgement::{JudgementView, text};
 use build::{Builder, Built};
 use git::{Commit, Repository};
@@ -184,13 +184,13 @@ fn report(
         SearchEnd::Found(commit, judgement) => {
             let head = format!("first bad commit:\n{}", repository.show(&commit)?);
             let text = format!("the first bad commit is {}", commit.short());
-            (head, judgement, Conclusion::Passed, Answer { word: "FOUND", text })
+            (head, judgement, Conclusion::Passed, CommandAnswer { word: "FOUND", text })
         }
         SearchEnd::OneOf(commits, judgement, why) => {
             let mut head = format!("undecided:\n{why}\n\nThe first bad commit is one of\n");
             let names: Vec<&str> = commits.iter().map(Commit::short).collect();
             let text = format!("the first bad commit is one of {}", names.join(", "));
-            let answer = Answer { word: "UNDECIDED", text };
+            let answer = CommandAnswer { word: "UNDECIDED", text };
             for commit in &commits {
                 head.push_str(&repository.show(commit)?);
             }

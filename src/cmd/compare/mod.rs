@@ -295,7 +295,7 @@ fn prepare(
         title: format!("{title}, {name}"),
         rules,
         limit,
-        seed: args.seed,
+        seed: choose_seed(args.seed),
         margins,
         strict: false,
         together,
@@ -306,6 +306,13 @@ fn prepare(
         notes,
         sides,
     })
+}
+
+/// Returns the seed of the pairs' orders: the user's, or one drawn at random. A seed that is the same for every
+/// comparison would give all of them the same orders.
+fn choose_seed(given: Option<u64>) -> u64 {
+    // Short, so that it can be typed again.
+    given.unwrap_or_else(|| u32::from_le_bytes(os::random_bytes()).into())
 }
 
 /// Prepares both sides to run at the same time if they can; else a sentence says so if it is for their
@@ -472,4 +479,16 @@ fn describe_cores(sides: &[ComparedSide; 2]) -> Option<String> {
 /// Estimates how long a run of a plan takes.
 fn estimate_duration(plan: &Plan) -> Duration {
     Duration::from_nanos(plan.cases.iter().map(|case| estimate(plan, case).duration_ns).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_comparison_has_a_seed_of_its_own_unless_one_is_given() {
+        assert_eq!(choose_seed(Some(2009)), 2009);
+        let drawn: BTreeSet<u64> = (0..20).map(|_| choose_seed(None)).collect();
+        assert!(drawn.len() > 15, "{drawn:?}");
+    }
 }

@@ -89,6 +89,13 @@ impl PairTerms {
         let [a, b] = &self.sides;
         self.are_servers() && !a.target.is_build_of(&b.target)
     }
+
+    /// Returns the updates a second and client that the scenario states for a series.
+    fn stated_rate(&self, series: &str) -> Option<f64> {
+        let plan = &self.sides[0].plan;
+        let series = plan.series.iter().find(|one| one.label == series)?;
+        (!plan.is_rate_unknown(series)).then_some(plan.feed.rate_hz)
+    }
 }
 
 /// The end of a comparison.
@@ -279,6 +286,7 @@ impl<'a> PairSession<'a> {
         if !self.terms.are_different_servers() && !self.differences().is_empty() {
             let note = "B differs in what is equal in all of A's runs: no more pairs were run";
             self.notes.push(note.to_owned());
+            self.end = Some(PairsEnd::Difference);
             return Ok(PairStep::End);
         }
         Ok(PairStep::Continue)
@@ -455,6 +463,7 @@ impl<'a> PairSession<'a> {
         beside::add(&mut verdicts.findings, &pairs);
         let mut judgement = Judgement::new(self.terms.title.clone());
         judgement.strict = self.terms.strict;
+        judgement.seed = Some(self.terms.seed);
         judgement.sides = self.terms.sides.iter().map(describe_side).collect();
         let mut exact: Vec<Finding> = self.exact_findings().collect();
         if self.terms.are_different_servers() {
@@ -480,7 +489,8 @@ impl<'a> PairSession<'a> {
             let note = format!("{} ended the comparison after {done} pairs", caught.name());
             judgement.notes.push(note);
         }
-        if judgement.decision() == Decision::Inconclusive && self.caught.is_none() {
+        let is_open = judgement.of(Decision::Inconclusive).next().is_some();
+        if (is_open || judgement.findings.is_empty()) && self.caught.is_none() {
             let open = OpenComparison {
                 findings: &judgement.findings,
                 end: self.end,
@@ -489,20 +499,30 @@ impl<'a> PairSession<'a> {
                 rules: &self.terms.rules,
                 metrics: family,
             };
-            judgement.why_open = open.describe();
+            judgement.why_open = match judgement.decision() {
+                Decision::Fail => open.describe_beside_failure(),
+                _ => open.describe(),
+            };
         }
-        match &judgement.why_open {
-            Some(why) => judgement.notes.push(why.clone()),
-            None => {
-                judgement.notes.extend(self.discards.describe());
-                judgement.notes.extend(describe_time(self.end, self.pairs.len()));
-            }
+        judgement.notes.extend(judgement.why_open.clone());
+        if judgement.why_open.is_none() || judgement.decision() == Decision::Fail {
+            judgement.notes.extend(self.discards.describe());
         }
+        if judgement.why_open.is_none() {
+            judgement.notes.extend(describe_time(self.end, self.pairs.len()));
+        }
+        let stated = |series: &str| self.terms.stated_rate(series);
+        judgement.load = loads::describe_rates(&pairs, stated);
+        judgement.notes.extend(judgement.load.clone());
         judgement.notes.extend(self.notes);
         judgement.notes.extend(loads.notes);
         judgement.notes.extend(samples.left_out);
         judgement.notes.extend(undecided);
         judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
+        judgement.notes.push(format!(
+            "a coin for each pair decided which side was started first; --seed {} repeats these orders",
+            self.terms.seed
+        ));
         judgement.notes.push(self.terms.rules.describe());
         judgement.notes.extend(self.terms.rules.undecidable(family));
         ComparedRuns {
@@ -567,7 +587,7 @@ fn describe_time(end: Option<PairsEnd>, pairs: usize) -> Option<String> {
             let pairs = count(u32::try_from(pairs).unwrap_or(u32::MAX));
             return Some(format!("--fail-fast ended it after {pairs}"));
         }
-        PairsEnd::Pairs => return None,
+        PairsEnd::Pairs | PairsEnd::Difference => return None,
     };
     Some(match pairs {
         0 => format!("--time {limit} leaves no time for a further pair"),

@@ -22,6 +22,8 @@ pub(super) enum PairsEnd {
     Pairs,
     /// A figure that failed, by `--fail-fast`.
     Failure,
+    /// An exact figure that differs between builds of one server.
+    Difference,
 }
 
 /// The pairs that were discarded.
@@ -87,6 +89,19 @@ impl OpenComparison<'_> {
         (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 
+    /// Says in brief why figures beside a failure are undecided and what would decide them; `None` if none that
+    /// was compared is, or what failed ended it.
+    pub(super) fn describe_beside_failure(&self) -> Option<String> {
+        let end = self.end?;
+        let open = |f: &&Finding| f.kind == Kind::Paired && f.decision == Decision::Inconclusive;
+        let what = match self.findings.iter().filter(open).count() {
+            0 => return None,
+            1 => "1 figure is undecided".to_owned(),
+            n => format!("{} figures are undecided", thousands(n as u64)),
+        };
+        Some(format!("{what}: {} {}", self.describe_end(end), self.remedy(end)))
+    }
+
     /// Undecided findings that are in no table: failed checks, and figures that some pairs lack, unless the
     /// end of the pairs explains these.
     fn lacking(&self) -> impl Iterator<Item = &Finding> {
@@ -103,6 +118,7 @@ impl OpenComparison<'_> {
                 Looks::EveryPair { .. } => "The most pairs that run".to_owned(),
             },
             PairsEnd::Failure => "--fail-fast".to_owned(),
+            PairsEnd::Difference => "what differs in every run".to_owned(),
         };
         let first = self.rules.deciding().first().copied().filter(|first| *first > self.pairs);
         let first = first.map(|first| format!(", and the first decision is at {first}"));
@@ -130,6 +146,7 @@ impl OpenComparison<'_> {
                 Looks::EveryPair { .. } => "Make the runs longer: --set duration=….".to_owned(),
             },
             PairsEnd::Failure => "Leave --fail-fast out to decide the rest too.".to_owned(),
+            PairsEnd::Difference => "Decide them with --only-noisy.".to_owned(),
         }
     }
 }
@@ -216,6 +233,15 @@ mod tests {
         let text = of(Some(PairsEnd::Failure)).describe().expect("it is open");
         assert!(text.starts_with("--fail-fast ended it after 9 pairs (2 discarded)."), "{text}");
         assert!(text.ends_with("Leave --fail-fast out to decide the rest too."), "{text}");
+        let beside = of(Some(end)).describe_beside_failure();
+        let wanted = "2 figures are undecided: --time 5min ended it after 9 pairs (2 discarded). Give it \
+                      more time: --time 10min.";
+        assert_eq!(beside.as_deref(), Some(wanted));
+        let beside = of(Some(PairsEnd::Difference)).describe_beside_failure();
+        let wanted = "2 figures are undecided: what differs in every run ended it after 9 pairs (2 \
+                      discarded). Decide them with --only-noisy.";
+        assert_eq!(beside.as_deref(), Some(wanted));
+        assert_eq!(of(None).describe_beside_failure(), None);
         let nothing = Discards::default();
         let open = OpenComparison { discards: &nothing, findings: &[], ..of(None) };
         assert_eq!(open.describe(), None);

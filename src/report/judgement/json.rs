@@ -24,6 +24,7 @@ pub fn document(view: &JudgementView) -> Value {
         "decision": judgement.decision().name(),
         "exit_code": view.conclusion().exit_code(),
         "strict": judgement.strict,
+        "seed": judgement.seed,
         "findings": judgement.findings.iter().map(finding).collect::<Vec<_>>(),
         "notes": judgement.notes,
     })

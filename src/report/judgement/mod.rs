@@ -153,7 +153,7 @@ fn with_prefixes<'a>(view: &[JudgementView<'a>]) -> Vec<(String, JudgementView<'
 mod tests {
     use super::*;
     use crate::report::figure::Figure;
-    use crate::report::finding::{Answer, ChangeScale, Effect, Kind, Subject};
+    use crate::report::finding::{ChangeScale, CommandAnswer, Effect, Kind, Subject};
 
     /// A finding of a metric, polling at 1,000 clients.
     pub(super) fn finding(decision: Decision, metric: &str) -> Finding {
@@ -237,7 +237,7 @@ mod tests {
         judgement.findings.push(finding(Decision::Fail, "a"));
         judgement.ended = Some(Conclusion::Passed);
         judgement.answer =
-            Some(Answer { word: "FOUND", text: "the first bad commit is ab12".to_owned() });
+            Some(CommandAnswer { word: "FOUND", text: "the first bad commit is ab12".to_owned() });
         let view = JudgementView::comparison(&judgement, None);
         assert_eq!(view.word(), "FOUND");
         let line = "FOUND: the first bad commit is ab12. Exit code 0.";

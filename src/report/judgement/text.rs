@@ -4,9 +4,9 @@
 mod paired;
 
 use crate::report::figure::Figure;
-use crate::report::finding::{Decision, Finding, Kind};
+use crate::report::finding::{Beside, Decision, Finding, Kind};
 use crate::report::format::text::grid::{Grid, WIDTH, indented};
-use crate::report::judgement::{JudgementView, describe};
+use crate::report::judgement::{JudgementView, beside, describe};
 use std::collections::BTreeSet;
 
 /// Passed figures that are listed; the rest are counted by kind.
@@ -24,6 +24,13 @@ pub fn render(view: &JudgementView) -> String {
                 [one] => finding(one),
                 several => alike(several),
             });
+        }
+        if decision == Decision::Fail {
+            let failed = view.shown(Decision::Fail);
+            parts.push(beside_failures(&failed));
+            let besides: Vec<&Beside> = failed.iter().filter_map(|f| f.beside.as_ref()).collect();
+            let unknown = beside::unknown(&besides);
+            parts.push(unknown.iter().map(|text| wrapped(text, 0, 2)).collect());
         }
     }
     parts.push(passed(view));
@@ -47,12 +54,18 @@ pub fn brief(view: &JudgementView) -> String {
     if !parts[0].is_empty() {
         parts[0].push_str(paired::LEGEND);
     }
-    for group in describe::by_reason(&view.shown(Decision::Fail)) {
+    let failed = view.shown(Decision::Fail);
+    let (paired, others): (Vec<&Finding>, Vec<&Finding>) =
+        failed.iter().partition(|f| f.kind == Kind::Paired);
+    for group in describe::by_reason(&others) {
         parts.push(match group.as_slice() {
             [one] => finding(one),
             several => alike(several),
         });
     }
+    // One sentence each: the values are in the table.
+    parts.push(paired.iter().map(|f| sentence(f)).collect());
+    parts.push(beside_failures(&failed));
     // Their row has the figures of both sides, and no ratio that would say why.
     let of_pairs = |f: &&Finding| paired::is_shown(f);
     let mut lacking: Vec<&Finding> = view.shown(Decision::NotComparable);
@@ -79,7 +92,7 @@ pub fn brief(view: &JudgementView) -> String {
         let text = format!("Bytes, counts and checks: {}", others.join(", "));
         parts.push(wrapped(&text, 0, 2));
     }
-    let said = judgement.always_shown.iter().chain(&judgement.why_open);
+    let said = judgement.load.iter().chain(&judgement.always_shown).chain(&judgement.why_open);
     parts.extend(said.map(|note| wrapped(note, 0, 2)));
     let hidden = match judgement.notes.len() {
         _ if judgement.answer.is_some() => String::new(),
@@ -113,11 +126,23 @@ fn finding(finding: &Finding) -> String {
     if !finding.text.is_empty() {
         out.push_str(&wrapped(&finding.text, INDENT, INDENT));
     }
-    if let Some(beside) = describe::beside(finding) {
-        out.push_str(&wrapped(&beside, INDENT, INDENT));
-    }
     out.push_str(&details(finding));
     out
+}
+
+/// Describes a failure in one sentence.
+fn sentence(finding: &Finding) -> String {
+    let decision = describe::decision(finding.decision);
+    let head = format!("{decision} {}", describe::subject(&finding.subject));
+    match finding.text.as_str() {
+        "" => wrapped(&head, 0, INDENT),
+        text => wrapped(&format!("{head}: {text}"), 0, INDENT),
+    }
+}
+
+/// Says what changed beside failures, once for each series and client count.
+fn beside_failures(failed: &[&Finding]) -> String {
+    beside::of_rows(failed).iter().map(|text| wrapped(text, 0, 2)).collect()
 }
 
 /// Details keep their line breaks: bytes in columns, a command to copy.

@@ -106,6 +106,7 @@ mod tests {
         let mut judgement = Judgement::new("B against A");
         judgement.findings.push(finding);
         judgement.why_open = Some("--time 20s ended it".to_owned());
+        judgement.load = Some("A got 5 messages a second and client, B 5".to_owned());
         let shown = brief(&JudgementView::comparison(&judgement, None));
         let row =
             shown.lines().find(|line| line.contains("  delivery_latency_us_p50")).expect("a row");
@@ -115,6 +116,7 @@ mod tests {
         assert_eq!(cells, wanted, "{shown}");
         assert!(shown.contains("delivery_latency_us_p50: there is no ratio"), "{shown}");
         assert!(shown.contains("\n--time 20s ended it\n"), "{shown}");
+        assert!(shown.contains("\nA got 5 messages a second and client, B 5\n"), "{shown}");
         assert!(!shown.contains("Bytes, counts and checks"), "{shown}");
         // One run a side decides nothing, and has no row here.
         judgement.findings[0].decision = Decision::Inconclusive;
