@@ -468,7 +468,7 @@ mod tests {
     /// What a library hid before the window hides no figure of it.
     #[test]
     fn what_a_library_hides_is_of_the_window() {
-let steady = Counts { unmeasured: 5, undivided: 2, unusual_heads: 1, ..Counts::default() };
+        let steady = Counts { unmeasured: 5, undivided: 2, unusual_heads: 1, ..Counts::default() };
         assert_eq!(of(&steady, &UnreadCoding(b"")), Vec::<String>::new());
         assert_eq!(hidden(&steady).count(), 3);
         assert_eq!(hidden(&Counts::default()).count(), 0);
