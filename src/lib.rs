@@ -260,6 +260,8 @@ pub mod internals {
         /// A secret, and a text that has it.
         pub fn secret(value: &str, text: &str, cut: usize) {
             crate::secret::hide_any_secret(value, text, cut);
+            crate::run::find_in_any_head("/{a}?b={a}", value, text.as_bytes(), cut % 2 == 1);
+            crate::run::find_in_any_head(text, value, text.as_bytes(), cut % 2 == 1);
         }
         /// What Docker and the system say of processes.
         pub fn system_text(bytes: &[u8]) -> bool {

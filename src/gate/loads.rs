@@ -98,7 +98,8 @@ pub(crate) fn describe_rates<'t>(
         let sides: (Vec<&Table>, Vec<&Table>) = pairs.iter().copied().unzip();
         let shown = |tables: &[&Table]| rate(tables, row).map(three);
         let unit = if row.paced { "answers" } else { "messages" };
-        let [a, b] = [shown(&sides.0)?, shown(&sides.1)?];
+        let a = shown(&sides.0)?;
+        let b = shown(&sides.1)?;
         let stated = match stated(&row.series) {
             Some(hz) => format!("the scenario states {} updates", three(hz)),
             None => "the scenario states no rate".to_owned(),
@@ -123,7 +124,8 @@ pub(crate) fn describe_rates<'t>(
 fn rate(tables: &[&Table], row: &Row) -> Option<f64> {
     let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
     let rows = tables.iter().filter_map(|table| table.rows.iter().find(same));
-    let (mut came, mut seconds) = (0, 0.0);
+    let mut came = 0;
+    let mut seconds = 0.0;
     for row in rows {
         came += row.events.steady.completed;
         seconds += row.window_s.value()? * f64::from(row.clients);

@@ -4,6 +4,8 @@
 //! of what a server said to the client as a secret of this client.
 
 use crate::protocol::client_data::{ClientData, ClientTable};
+use crate::protocol::http1::Target;
+use crate::protocol::http1::head::RequestHead;
 use crate::protocol::http1::request_parts::{RequestParts, encode_target};
 use crate::protocol::template::{Template, TemplateValues};
 use crate::record::Head;
@@ -184,11 +186,30 @@ impl HeadReader<'_> {
     }
 }
 
+/// Any head, as of a request that a template made and as of an answer: no panic, and only what is there is found.
+pub(crate) fn find_in_any_head(template: &str, value: &str, head: &[u8], cut: bool) {
+    let columns = ["a".to_owned()];
+    let bounds = [0, u32::try_from(value.len()).unwrap_or(0)];
+    let values =
+        TemplateValues { client: 0, random: 0, columns: &columns, text: value, bounds: &bounds };
+    let target = Target {
+        authority: "h:1".into(),
+        credentials: None,
+        path: template.into(),
+        bundled: false,
+    };
+    let mut request = RequestParts::of_head(&RequestHead::Minimal, &target);
+    request.set("X-Aa", Template::new(template));
+    for request in [None, Some(&request)] {
+        let own = ClientValues::new([value].into_iter());
+        let found = HeadReader { request, values, own, cut }.find(head);
+        assert!(found.iter().all(|range| range.start <= range.end && range.end <= head.len()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::http1::Target;
-    use crate::protocol::http1::head::RequestHead;
     use crate::record::HeadOf;
 
     fn secrets(path: &str, fields: &[(&str, &str)], csv: &str) -> ClientSecrets {

@@ -32,6 +32,7 @@ use crate::plan::Plan;
 use crate::record::TransportKind;
 use crate::result::file::Line;
 use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA, StopReason};
+pub(crate) use crate::run::client_secrets::find_in_any_head;
 use crate::run::companion::Companion;
 pub(crate) use crate::run::protocol::ClientProgress;
 use crate::run::sink::ResultSink;

@@ -1,8 +1,8 @@
 //! What holds of any secret in any text: for the fuzz target.
 
 use crate::secret::{
-    BEFORE, Known, LEAST_ANYWHERE, LEAST_PART, UNRESERVED, decode, find_in_text, forms,
-    original_length, percent, redact_fields, replace,
+    BEFORE, ClientValues, Known, LEAST_ANYWHERE, LEAST_PART, UNRESERVED, decode, find_in_text,
+    forms, original_length, percent, redact_fields, redact_server_output, redact_with, replace,
 };
 use std::ops::Range;
 
@@ -53,4 +53,15 @@ pub(crate) fn hide_any_secret(value: &str, text: &str, cut: usize) {
     assert!(parts.iter().all(|range| range.end <= text.len()));
     let head = redact_fields(text.as_bytes());
     assert_eq!(redact_fields(&head), head);
+    hide_any_value_of_a_client(value, text, cut % 2 == 1);
+}
+
+/// A client's value between texts, in what a server wrote: no panic, and only what is there is found.
+fn hide_any_value_of_a_client(value: &str, text: &str, cut: bool) {
+    let values = ClientValues::new([value].into_iter());
+    let mut whole = [text, " ", value, " ", text].concat().into_bytes();
+    let found = values.find(&whole, cut);
+    assert!(found.iter().all(|range| range.start < range.end && range.end <= whole.len()));
+    redact_with(&mut whole, cut, found);
+    redact_server_output(&mut whole, cut);
 }

@@ -267,7 +267,8 @@ impl SpareInboxes {
     /// Keeps an empty one, with its memory.
     #[inline]
     pub(crate) fn keep(&mut self, mut inbox: Box<Inbox>) {
-        (inbox.sample, inbox.held) = (None, false);
+        inbox.sample = None;
+        inbox.held = false;
         if self.0.len() < SPARE_INBOXES {
             self.0.push(inbox);
         }

@@ -14,8 +14,11 @@ const WITH_PORT: [&str; 4] = ["url", "authority", "address", "others"];
 /// Returns an address without its port, and a URL too, with its path if that is not `/`.
 fn without_port(text: &str) -> String {
     let at = authority_in(text);
-    let (before, rest) = (&text[..at.start], &text[at.end..]);
-    let rest = if rest == "/" { "" } else { rest };
+    let before = &text[..at.start];
+    let rest = match &text[at.end..] {
+        "/" => "",
+        rest => rest,
+    };
     format!("{before}{}{rest}", host_alone(&text[at]))
 }
 
@@ -66,7 +69,8 @@ pub(super) fn with_equal_hosts(
     b: &ComparableRun,
 ) -> (ComparableRun, ComparableRun) {
     in_pairs(a, b, |row, other| {
-        let (of_a, of_b) = (row.server.as_ref()?, other.server.as_ref()?);
+        let of_a = row.server.as_ref()?;
+        let of_b = other.server.as_ref()?;
         let is_port = host_alone(&of_a.authority) == host_alone(&of_b.authority);
         let count = |server: &NamedServer| usize::from(server.by_host) + server.fields;
         let named = |server: &NamedServer| (server.authority.clone(), count(server));
@@ -102,7 +106,8 @@ fn in_pairs(
     b: &ComparableRun,
     authorities: impl Fn(&ComparableRow, &ComparableRow) -> Option<(Named, Named, Names)>,
 ) -> (ComparableRun, ComparableRun) {
-    let (mut a, mut b) = (a.clone(), b.clone());
+    let mut a = a.clone();
+    let mut b = b.clone();
     for row in &mut a.rows {
         let other =
             b.rows.iter_mut().find(|r| (&r.series, r.clients) == (&row.series, row.clients));

@@ -94,12 +94,21 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let stood_for = came.saturating_add(counts.superseded);
     // Of a server that makes an update for each request, numbers may count those of all clients.
     let each_is_new = made_by_asking && counts.repeated == 0;
-    let is_beyond = stood_for as f64 > most(group, setting, published);
+    let numbered = counts.updates_published as f64;
+    let is_beyond = numbered > most(group, setting, published) + before_the_first(group);
     if !info.bundled_server && !each_is_new && is_beyond {
-        return numbers_beyond_the_rate(came, counts.superseded, published);
+        return numbers_beyond_the_rate(came, counts.updates_superseded, published);
     }
     let text = describe_held(group, setting, came, published);
     with_cause(group, check.result(stood_for as f64 >= least, Figure::count(stood_for), text))
+}
+
+/// Updates that the first number of each client in the window may skip, since they were published between what it
+/// got before the window and then.
+fn before_the_first(group: &Group) -> f64 {
+    let info = group.info;
+    let longest_ns = group.total.latency.of(Metric::PeakAge).map_or(0, Histogram::max);
+    f64::from(info.clients) * group.ends.len() as f64 * info.feed_rate_hz * longest_ns as f64 / 1e9
 }
 
 /// Says how many updates came of those that were published, and by what that is known.
@@ -110,7 +119,7 @@ fn describe_held(group: &Group, setting: &Setting, came: u64, published: f64) ->
         "{} of about {} updates came within the measured window{}{}",
         thousands(came),
         thousands(published.min(visible).round() as u64),
-        match counts.superseded {
+        match counts.updates_superseded {
             0 => String::new(),
             n => format!(" and stood for {} before them", thousands(n)),
         },
@@ -425,7 +434,7 @@ fn least_at_random(setting: &Setting, clients: f64, published: f64, polls: Optio
 }
 
 /// The longest interval that ran.
-fn interval_ns(group: &Group) -> u64 {
+pub(super) fn interval_ns(group: &Group) -> u64 {
     group.ends.iter().map(|e| e.interval_ns).max().unwrap_or(group.info.interval_ns)
 }
 

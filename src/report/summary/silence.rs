@@ -7,6 +7,7 @@ use crate::feed::{Arrivals, Workload};
 use crate::record::Metric;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
+use crate::report::summary::rate;
 use crate::report::summary::setting::Setting;
 use crate::units::{human_ns, thousands};
 use hdrhistogram::Histogram;
@@ -73,6 +74,10 @@ fn unanswered(group: &Group) -> Option<String> {
 /// Says that clients which ask got nothing new for a part of the window, unless the driver was late by as much.
 /// The next new update stands for all that was published meanwhile, so that no count shows it.
 fn nothing_new(group: &Group, setting: &Setting) -> Option<String> {
+    // Without a warm-up what a client got last is of the time when it was set up.
+    if group.info.paced && setting.warmup_ns < rate::interval_ns(group) {
+        return None;
+    }
     let ages = group.total.latency.of(Metric::PeakAge)?;
     let window_ns = group.measured_s() * 1e9 / group.ends.len().max(1) as f64;
     let usual_ns = ages.value_at_quantile(0.5);
