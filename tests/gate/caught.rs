@@ -121,7 +121,7 @@ fn a_cpu_fault_shows_in_the_user_time_beside_it() {
     let judgement: Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
     let findings = judgement["findings"].as_array().expect("findings");
     let of_cpu = findings.iter().find(|f| f["subject"]["metric"] == "server_cpu_us_per_message");
-    let of_cpu = of_cpu.expect("it is compared");
+    let of_cpu = of_cpu.unwrap_or_else(|| panic!("it is not compared: {}", said(&output)));
     assert_eq!(of_cpu["decision"], "fail", "{of_cpu}");
     let changed = of_cpu["beside"]["changed"].as_array().expect("a list");
     let user = changed.iter().find(|c| c["metric"] == "server_user_us_per_message");

@@ -95,12 +95,19 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     // Of a server that makes an update for each request, numbers may count those of all clients.
     let each_is_new = made_by_asking && counts.repeated == 0;
     let numbered = counts.updates_published as f64;
-    let is_beyond = numbered > most(group, setting, published) + before_the_first(group);
+    let is_beyond = polled_before(group, setting)
+        && numbered > most(group, setting, published) + before_the_first(group);
     if !info.bundled_server && !each_is_new && is_beyond {
         return numbers_beyond_the_rate(came, counts.updates_superseded, published);
     }
     let text = describe_held(group, setting, came, published);
     with_cause(group, check.result(stood_for as f64 >= least, Figure::count(stood_for), text))
+}
+
+/// Whether clients that poll had polled before the window began: without a warm-up what they got last is of the
+/// time when they were set up.
+pub(super) fn polled_before(group: &Group, setting: &Setting) -> bool {
+    !group.info.paced || setting.warmup_ns >= interval_ns(group)
 }
 
 /// Updates that the first number of each client in the window may skip, since they were published between what it
@@ -434,7 +441,7 @@ fn least_at_random(setting: &Setting, clients: f64, published: f64, polls: Optio
 }
 
 /// The longest interval that ran.
-pub(super) fn interval_ns(group: &Group) -> u64 {
+fn interval_ns(group: &Group) -> u64 {
     group.ends.iter().map(|e| e.interval_ns).max().unwrap_or(group.info.interval_ns)
 }
 

@@ -74,8 +74,7 @@ fn unanswered(group: &Group) -> Option<String> {
 /// Says that clients which ask got nothing new for a part of the window, unless the driver was late by as much.
 /// The next new update stands for all that was published meanwhile, so that no count shows it.
 fn nothing_new(group: &Group, setting: &Setting) -> Option<String> {
-    // Without a warm-up what a client got last is of the time when it was set up.
-    if group.info.paced && setting.warmup_ns < rate::interval_ns(group) {
+    if !rate::polled_before(group, setting) {
         return None;
     }
     let ages = group.total.latency.of(Metric::PeakAge)?;
