@@ -408,7 +408,7 @@ fn a_run_that_does_not_hold_is_invalid() {
     };
     expect(
         spoiled(1_000, late),
-        "driver lag, how late clients began their turns: p99 60 ms is above 50 ms",
+        "driver lag, how late the driver sent what was due: p99 60 ms is above 50 ms",
     );
     let nothing = |c: &mut CaseResult| c.total.phases[Phase::Steady].counts = Counts::default();
     expect(spoiled(1_000, nothing), "nothing was measured");

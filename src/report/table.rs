@@ -272,7 +272,7 @@ impl DriverCause {
     pub fn what(self) -> &'static str {
         match self {
             DriverCause::Lag => {
-                "turns began late or threads woke up late by more than a tenth of the median latency"
+                "the driver sent late or its threads woke up late by more than a tenth of the median latency"
             }
             DriverCause::KernelToClient => {
                 "received bytes waited for the driver for more than a tenth of the median latency"

@@ -163,6 +163,7 @@ ROWS = {
     "delay": Trials("`delay=50us`", 20, fails([P50, "delivery_latency_shift_factor"], least=16),
                     fault="delay=50us", options=FAST),
     "same": Trials("a server with itself, one transport", 20, PASSES),
+    "polls": Trials("a polled server with itself, none fails", 20, no_alarm, scenario=POLLS),
     "same-ci": Trials("a server with itself, all of `ci.toml`", 3, PASSES, scenario="ci.toml",
                       options=("--time", "20min")),
     "cpu-half": Trials("2.5 % more CPU a push, half of what is allowed", 20, fails(CPU_FIGURES, most=1),

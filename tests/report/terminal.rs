@@ -104,8 +104,8 @@ fn a_late_driver_that_the_scenario_permits_is_named() {
     }
     let shown = screen(&result);
     assert_eq!(shown.matches("driver_lateness").count(), 1, "{shown}");
-    let bound = "! websocket: the latencies are in part the driver's, not the server's: turns began late or \
-                 threads woke up late by more than a tenth of the median latency (p99 20 ms; ";
+    let bound = "! websocket: the latencies are in part the driver's, not the server's: the driver sent late or \
+                 its threads woke up late by more than a tenth of the median latency (p99 20 ms; ";
     assert!(on_one_line(&shown).contains(bound), "{shown}");
     assert!(shown.contains(permits) && shown.contains("verdict: valid"), "{shown}");
 }

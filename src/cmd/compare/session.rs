@@ -454,41 +454,8 @@ impl<'a> PairSession<'a> {
         (samples, verdicts)
     }
 
-    fn conclude(self) -> ComparedRuns {
-        let (mut samples, mut verdicts) = self.judge();
-        // Holm's correction is over the shifts too.
-        let family = samples.metrics.len();
-        let undecided = keep_decided(&mut samples.metrics, &mut verdicts.findings);
-        let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
-        beside::add(&mut verdicts.findings, &pairs);
-        let mut judgement = Judgement::new(self.terms.title.clone());
-        judgement.strict = self.terms.strict;
-        judgement.seed = Some(self.terms.seed);
-        judgement.sides = self.terms.sides.iter().map(describe_side).collect();
-        let mut exact: Vec<Finding> = self.exact_findings().collect();
-        if self.terms.are_different_servers() {
-            judgement.always_shown.extend(describe_differences(&exact));
-            exact.iter_mut().for_each(pairs::say_how_to_tolerate);
-        }
-        judgement.always_shown.extend(self.setup);
-        judgement.notes.extend_from_slice(&judgement.always_shown);
-        judgement.findings.extend(self.fatal);
-        judgement.findings.extend(exact);
-        let loads = loads::compare(&pairs);
-        if !self.terms.only_noisy {
-            judgement.findings.extend(loads.findings);
-        }
-        judgement.findings.extend(verdicts.findings.iter().cloned());
-        judgement.findings.extend(one_sided(&self.discards));
-        if judgement.findings.is_empty() && self.caught.is_none() {
-            let why = [describe_time(self.end, self.pairs.len()), self.discards.describe()];
-            judgement.findings.push(nothing_compared(why));
-        }
-        if let Some(caught) = self.caught {
-            let done = self.pairs.len();
-            let note = format!("{} ended the comparison after {done} pairs", caught.name());
-            judgement.notes.push(note);
-        }
+    /// Notes why figures are undecided, which pairs were discarded, and what ended the pairs.
+    fn explain_open(&self, judgement: &mut Judgement, family: usize) {
         let is_open = judgement.of(Decision::Inconclusive).next().is_some();
         if (is_open || judgement.findings.is_empty()) && self.caught.is_none() {
             let open = OpenComparison {
@@ -511,6 +478,44 @@ impl<'a> PairSession<'a> {
         if judgement.why_open.is_none() {
             judgement.notes.extend(describe_time(self.end, self.pairs.len()));
         }
+    }
+
+    fn conclude(mut self) -> ComparedRuns {
+        let (mut samples, mut verdicts) = self.judge();
+        // Holm's correction is over the shifts too.
+        let family = samples.metrics.len();
+        let undecided = keep_decided(&mut samples.metrics, &mut verdicts.findings);
+        let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
+        beside::add(&mut verdicts.findings, &pairs);
+        let mut judgement = Judgement::new(self.terms.title.clone());
+        judgement.strict = self.terms.strict;
+        judgement.seed = Some(self.terms.seed);
+        judgement.sides = self.terms.sides.iter().map(describe_side).collect();
+        let mut exact: Vec<Finding> = self.exact_findings().collect();
+        if self.terms.are_different_servers() {
+            judgement.always_shown.extend(describe_differences(&exact));
+            exact.iter_mut().for_each(pairs::say_how_to_tolerate);
+        }
+        judgement.always_shown.extend(self.setup.take());
+        judgement.notes.extend_from_slice(&judgement.always_shown);
+        judgement.findings.append(&mut self.fatal);
+        judgement.findings.extend(exact);
+        let loads = loads::compare(&pairs);
+        if !self.terms.only_noisy {
+            judgement.findings.extend(loads.findings);
+        }
+        judgement.findings.extend(verdicts.findings.iter().cloned());
+        judgement.findings.extend(one_sided(&self.discards));
+        if judgement.findings.is_empty() && self.caught.is_none() {
+            let why = [describe_time(self.end, self.pairs.len()), self.discards.describe()];
+            judgement.findings.push(nothing_compared(why));
+        }
+        if let Some(caught) = self.caught {
+            let done = self.pairs.len();
+            let note = format!("{} ended the comparison after {done} pairs", caught.name());
+            judgement.notes.push(note);
+        }
+        self.explain_open(&mut judgement, family);
         let stated = |series: &str| self.terms.stated_rate(series);
         judgement.load = loads::describe_rates(&pairs, stated);
         judgement.notes.extend(judgement.load.clone());

@@ -113,11 +113,11 @@ fn missed_probes(group: &Group) -> Option<String> {
 }
 
 /// Two figures say how late a driver was, by the names of their columns, each with what it means.
-const TURNS_LATE: &str = "driver lag, how late clients began their turns";
+const TURNS_LATE: &str = "driver lag, how late the driver sent what was due";
 const PROBES_LATE: &str = "probe lateness, how late the driver's threads woke up";
 /// If there are few of either.
-const TURNS_AND_PROBES_LATE: &str = "driver lag and probe lateness, how late clients began their turns and \
-                                     the driver's threads woke up";
+const TURNS_AND_PROBES_LATE: &str = "driver lag and probe lateness, how late the driver sent what was due \
+                                     and its threads woke up";
 
 /// How late the driver may be, in µs, and what that follows from.
 struct Allowed {

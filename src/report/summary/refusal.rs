@@ -216,21 +216,21 @@ fn quoted_message(message: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    /// One with a body alone.
+    fn refusal(error: ClientError, body: &[u8]) -> Refusal {
+        let [location, media_type, coding] = [(); 3].map(|()| Vec::new());
+        let body = body.to_vec();
+        let (body_bytes, body_length) = (0, None);
+        Refusal { error, client: 0, location, media_type, coding, body, body_bytes, body_length }
+    }
+
     fn said(kind: ClientErrorKind, code: i32, location: &str, body: &str) -> String {
         let error = ClientError::with(kind, code);
-        let (location, body) = (location.as_bytes().to_vec(), body.as_bytes().to_vec());
-        let media_type = b"text/html".to_vec();
-        let coding = b"br".to_vec();
-        let (body_bytes, body_length) = (0, None);
         let refusal = Refusal {
-            error,
-            client: 0,
-            location,
-            media_type,
-            coding,
-            body,
-            body_bytes,
-            body_length,
+            location: location.as_bytes().to_vec(),
+            media_type: b"text/html".to_vec(),
+            coding: b"br".to_vec(),
+            ..refusal(error, body.as_bytes())
         };
         describe(error, Some(&refusal), ("live feed", "sse"))
     }
@@ -262,20 +262,7 @@ mod tests {
         let late = "the answer that counts as connected did not come within the limit";
         let of = |body: &[u8]| {
             let error = ClientError::of(ClientErrorKind::NotReady);
-            let body = body.to_vec();
-            let [location, media_type, coding] = [(); 3].map(|()| Vec::new());
-            let (body_bytes, body_length) = (0, None);
-            let refusal = Refusal {
-                error,
-                client: 0,
-                location,
-                media_type,
-                coding,
-                body,
-                body_bytes,
-                body_length,
-            };
-            describe(error, Some(&refusal), ("live feed", "websocket"))
+            describe(error, Some(&refusal(error, body)), ("live feed", "websocket"))
         };
         assert_eq!(of(b""), format!("{late}, and no other message either"));
         assert_eq!(

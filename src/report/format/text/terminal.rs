@@ -202,9 +202,9 @@ fn warnings(table: &Table) -> Vec<String> {
         let pace = &row.pace;
         if let (Some(planned), Some(held)) = (pace.planned_s.value(), pace.held_s.value()) {
             let scaled = if pace.may_stretch {
-                "; figures per second are converted to the planned interval"
+                format!("; figures per second are scaled to one every {}", human_ns(planned * 1e9))
             } else {
-                ""
+                String::new()
             };
             out.push(format!(
                 "{}: this machine cannot send a request for each client every {}: each client sent \
