@@ -161,7 +161,8 @@ impl OwnMessages {
             return Receipt { new: false, newest: None };
         }
         counts.messages += 1;
-        counts.identified += u64::from(fields.time.is_some() || place.is_some());
+        let is_identified = fields.time.is_some() || place.is_some();
+        counts.identified += u64::from(is_identified);
         if arrival == Arrival::New {
             channel.count_new(counts, fields, place, age, now_ns);
             // Of what is polled, most is not asked for in time.
@@ -177,7 +178,10 @@ impl OwnMessages {
         };
         let jump = channel.jump(place).filter(|_| skipped_in.is_none());
         let jumped = jump.map_or(0, |(from, until)| until - from);
-        self.count_numbers(&mut recorder, phase, skipped_in, jumped);
+        // What keeps a stream alive is no update.
+        if is_identified {
+            self.count_numbers(&mut recorder, phase, skipped_in, jumped);
+        }
         let channel = self.channels.of(format, fields);
         if let Some((from, until)) = jump.filter(|_| self.skipped == Skipped::Missing) {
             let gap = Gap { first: from, last: until - 1, phase };

@@ -94,11 +94,13 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let stood_for = came.saturating_add(counts.superseded);
     // Of a server that makes an update for each request, numbers may count those of all clients.
     let each_is_new = made_by_asking && counts.repeated == 0;
-    let numbered = counts.updates_published as f64;
-    let is_beyond = polled_before(group, setting)
-        && numbered > most(group, setting, published) + before_the_first(group);
+    let skipped = counts.updates_superseded;
+    let is_beyond = skipped > 0
+        && polled_before(group, setting)
+        && came.saturating_add(skipped) as f64
+            > most(group, setting, published) + before_the_first(group);
     if !info.bundled_server && !each_is_new && is_beyond {
-        return numbers_beyond_the_rate(came, counts.updates_superseded, published);
+        return numbers_beyond_the_rate(came, skipped, published);
     }
     let text = describe_held(group, setting, came, published);
     with_cause(group, check.result(stood_for as f64 >= least, Figure::count(stood_for), text))
