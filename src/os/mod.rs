@@ -25,6 +25,7 @@ mod random;
 mod scheduling;
 mod signal_group;
 mod signals;
+mod steal;
 mod usage;
 
 pub(crate) use activity::own_activity;
@@ -48,6 +49,7 @@ pub(crate) use signal_group::{Signal, signal_group};
 pub(crate) use signals::{
     Caught, SignalWait, Signals, first_signal, outlive_file_size_limit, outlive_interrupts,
 };
+pub(crate) use steal::stolen_ns;
 pub(crate) use usage::{MemoryOf, UsageOf};
 
 /// Waits until something is so, a minute at most.

@@ -334,6 +334,11 @@ pub struct CaseEnd {
     /// memory is, and in files of an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_sockets: Option<SocketChange>,
+    /// CPU time that the host of a virtual machine took from its cores over the measured window, all cores
+    /// together, in nanoseconds, exact to a tick of the kernel (10 ms on most systems). Absent if the system
+    /// does not tell, and in files of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stolen_ns: Option<u64>,
     /// The server's memory over the measured window, ten readings a second and 51 at the most; none if it is
     /// not known, and in files of an older version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -3,7 +3,7 @@
 use crate::driver::{DriverCommand, DriverStart};
 use crate::error::{Failure, Outcome};
 use crate::net::Dialer;
-use crate::os::MemoryOf;
+use crate::os::{MemoryOf, stolen_ns};
 use crate::plan::{self, Case, Plan, Timing};
 use crate::protocol::http1::Target;
 use crate::result::ProcessRole::{Driver, Server};
@@ -446,11 +446,13 @@ impl Coordinator<'_> {
             return Ok(());
         }
         let from = self.sample_servers(SAMPLE_LIMIT).await?;
+        let stolen_before = stolen_ns();
         self.stage("measuring", schedule.duration_ns);
         let of = self.server_memory();
         let mut memory = ServerMemory::new(of, schedule.steady_from_ns(), schedule.cost_until_ns());
         let inspected = self.inspect(&schedule, &mut memory).await;
         self.end.server_memory = memory.into_readings();
+        self.end.stolen_ns = stolen_ns().zip(stolen_before).map(|(ns, b)| ns.saturating_sub(b));
         let by_signal = matches!(inspected, Err(Stop::Early(EarlyEnd::Signal(_))));
         let limit = if by_signal { STOP_OTHERS } else { SAMPLE_LIMIT };
         let until = self.sample_servers(limit).await?;

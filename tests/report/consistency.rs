@@ -398,6 +398,18 @@ fn a_driver_whose_probes_are_late_is_late_though_its_turns_are_on_time() {
         reasons.contains("probe lateness, how late the driver's threads woke up: p99 9"),
         "{reasons}"
     );
+    // If the host of a virtual machine took so much of its cores, that is said, and what to do.
+    for (stolen_ms_per_s, is_named) in [(None, false), (Some(1), false), (Some(40), true)] {
+        let (_, reasons) = spoiled(1_000, |c| {
+            c.total.latency.of_mut(Metric::ProbeLateness).reset();
+            (0..300).for_each(|_| c.total.latency.record(Metric::ProbeLateness, 500_000_000));
+            let end = &mut c.ends[0];
+            let window_s = u64::from(end.steady_until_s - end.steady_from_s);
+            end.stolen_ns = stolen_ms_per_s.map(|ms| ms * 1_000_000 * window_s);
+        });
+        let name = "; the host of this virtual machine took 40 ms of its cores' time each second";
+        assert_eq!(reasons.contains(name), is_named, "{reasons}");
+    }
     // The driver's turns are as late as ever.
     let mut result = complete(&[POLLING], &[1_000]);
     let bound = |result: &RunResult| {

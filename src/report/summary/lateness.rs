@@ -9,7 +9,7 @@ use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, window_s};
 use crate::report::summary::setting::Setting;
 use crate::report::table::Row;
-use crate::units::{human_ns_and_bound, human_us, thousands};
+use crate::units::{human_ns, human_ns_and_bound, human_us, thousands};
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
 
@@ -65,8 +65,37 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
     if not_started > 0 {
         text = format!("{} turns were not reached; {text}", thousands(not_started));
     }
-    let result = check.result(!late && not_started == 0 && missed.is_none(), value, text);
-    Some(CheckResult { by_permission, ..result })
+    let ok = !late && not_started == 0 && missed.is_none();
+    let stolen = by_the_host(group).filter(|_| !ok);
+    let remedy = stolen.as_ref().map(|_| CALM_HOST);
+    if let Some(stolen) = stolen {
+        text = format!("{text}; {stolen}");
+    }
+    let result = check.result(ok, value, text);
+    Some(CheckResult { by_permission, remedy: remedy.unwrap_or(result.remedy), ..result })
+}
+
+const CALM_HOST: &str = "The host of this virtual machine is busy: run again when it is not, or on a machine with cores of \
+                         its own. If that changes nothing, use fewer clients, a longer interval or lower rate. \
+                         `driver_lateness` in the scenario (--driver-lateness with wsbench try) permits a later \
+                         driver.";
+
+/// The share of the time of one core from which what the host of a virtual machine takes is named: then one
+/// probe in a hundred may be late by it on a machine of a few cores.
+const STOLEN: f64 = 0.005;
+
+/// Says how much of the cores the host of a virtual machine took in the measured windows, if it is enough to be
+/// why a driver was late.
+fn by_the_host(group: &Group) -> Option<String> {
+    let stolen_ns: u64 = group.ends.iter().filter_map(|end| end.stolen_ns).sum();
+    let each_s = stolen_ns as f64 / 1e9 / group.measured_s();
+    (each_s.is_finite() && each_s >= STOLEN).then(|| {
+        format!(
+            "the host of this virtual machine took {} of its cores' time each second meanwhile (steal in \
+             /proc/stat)",
+            human_ns(each_s * 1e9)
+        )
+    })
 }
 
 /// A driver that computes for a larger share of its threads' time has no idle moment.
