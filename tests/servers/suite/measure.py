@@ -1,5 +1,6 @@
 """Runs wsbench against a server in all its ways, and compares each figure with a second count."""
 
+import collections
 import csv
 import json
 import os
@@ -402,21 +403,43 @@ def _trace_differences(way, run):
     """
     if not run.readable():
         return []
-    arrivals, published = {}, {}
+    updates = {}
     for stream in run.streams(way):
         for message in stream.messages:
             stamp = run.server.stamp.read(message.text, run.monotonic_to_real_ns)
             if stamp:
-                published[stamp[0]] = stamp[1]
-                arrivals.setdefault(stamp[0], []).append(message.at_ns)
-    found = []
+                updates.setdefault(stamp[0], []).append((stamp[1], message.at_ns))
     with (run.out / "trace.csv").open() as file:
-        for event in csv.DictReader(file):
-            number = event["sequence"] and int(event["sequence"])
-            if event["series"] != way.label or event["event"] != "update" or number not in published:
-                continue
-            came_ns = published[number] + float(event["latency_us"]) * 1000
-            found.append(min((at - came_ns for at in arrivals[number]), key=abs) / 1e6)
+        events = [(int(e["sequence"]), float(e["published_us"]) * 1000, float(e["latency_us"]) * 1000)
+                  for e in csv.DictReader(file)
+                  if e["series"] == way.label and e["event"] == "update" and e["sequence"]]
+    return differences(events, updates)
+
+
+# By how much the clock may be set meanwhile, in ns: less than what lies between updates of two clients.
+SET_NS = 100_000
+
+
+def differences(events, updates):
+    """By how much the arrivals of updates differ from events of (number, published, latency), in ms.
+
+    `updates` are (published, arrived) by number. A number may be that of several clients' updates, each
+    published at a moment of its own: an event is the one that was published when it says. Its moments begin
+    with the run; what lies between them and those of `updates` is what most of them have in common.
+    """
+    def apart(number, published_ns):
+        return [(published - published_ns, at - published) for published, at in updates.get(number, [])]
+
+    votes = collections.Counter(round(start / SET_NS) for number, published_ns, _ in events
+                                for start in {start for start, _ in apart(number, published_ns)})
+    if not votes:
+        return []
+    start_ns = votes.most_common(1)[0][0] * SET_NS
+    found = []
+    for number, published_ns, latency_ns in events:
+        ages = [age for start, age in apart(number, published_ns) if abs(start - start_ns) <= 1.5 * SET_NS]
+        if ages:
+            found.append(min((age - latency_ns for age in ages), key=abs) / 1e6)
     return found
 
 

@@ -3,7 +3,7 @@
 import unittest
 
 from .capture import Connection
-from .measure import _by_client
+from .measure import _by_client, differences
 
 HOST = "127.0.0.1"
 
@@ -41,6 +41,22 @@ class ByClient(unittest.TestCase):
             "websocket": [(of[4], 25)],
             "polling": [(of[5], 60)],
         })
+
+
+class Differences(unittest.TestCase):
+    def test_a_number_that_several_clients_have_is_that_of_the_moment_when_it_was_published(self):
+        # The run began at 7 s of the capture's clock, which is set by 20 µs later on; client B's updates have the
+        # same numbers 3 ms later, and come so that one of them is nearer than client A's own.
+        began, late = 7_000_000_000, 2_000_000
+        own = {n: (began + n * 100_000_000 + 20_000 * (n > 3), late) for n in range(1, 6)}
+        updates = {n: [(at, at + age), (at + 3_000_000, at + 3_000_000 + age - 500_000)]
+                   for n, (at, age) in own.items()}
+        events = [(n, n * 100_000_000, late - 900_000) for n in own]
+        found = differences(events, updates)
+        self.assertEqual(found, [0.9] * 5)
+        # What was not captured says nothing.
+        self.assertEqual(len(differences(events, {n: updates[n] for n in (1, 2)})), 2)
+        self.assertEqual(differences(events, {}), [])
 
 
 if __name__ == "__main__":
