@@ -154,10 +154,7 @@ impl OwnMessages {
         count_fields(counts, fields, place, age);
         counts.numbers_wrapped += u64::from(wrapped);
         if matches!(arrival, Arrival::NewestAgain | Arrival::Again) {
-            counts.repeated += 1;
-            let as_it_should =
-                arrival == Arrival::NewestAgain && self.skipped == Skipped::Superseded;
-            counts.updates_duplicated += u64::from(!as_it_should && !age.is_replayed());
+            self.count_again(counts, arrival, age);
             return Receipt { new: false, newest: None };
         }
         counts.messages += 1;
@@ -200,6 +197,13 @@ impl OwnMessages {
         }
         let is_newest = arrival == Arrival::New && !format.has_channels();
         Receipt { new: true, newest: is_newest.then(|| stamp(fields, age)).flatten() }
+    }
+
+    /// Counts a message that had come before. A client that asks for the latest may get the same again.
+    fn count_again(&self, counts: &mut Counts, arrival: Arrival, age: Age) {
+        counts.repeated += 1;
+        let as_it_should = arrival == Arrival::NewestAgain && self.skipped == Skipped::Superseded;
+        counts.updates_duplicated += u64::from(!as_it_should && !age.is_replayed());
     }
 
     /// Counts a message that is new: one that comes late and the phase in which it was skipped, or so many
