@@ -53,6 +53,9 @@ pub struct ClientCore {
     generation: u32,
     begin_ns: u64,
     ready: bool,
+    /// Whether it is one of the thread's connected clients: also while it connects again at once, as after each
+    /// answer of a server that keeps no connection.
+    counted: bool,
     was_ready: bool,
     finished: bool,
     connects: u32,
@@ -85,6 +88,7 @@ impl ClientCore {
             generation,
             begin_ns,
             ready: false,
+            counted: false,
             was_ready: false,
             finished: false,
             connects: 0,
@@ -474,19 +478,23 @@ impl ClientCore {
             let first = !std::mem::replace(&mut self.was_ready, true);
             let now_ns = self.thread.now_ns();
             self.count_away(now_ns);
+            let more = u32::from(!std::mem::replace(&mut self.counted, true));
             self.thread.update(|t| {
                 t.settled += u32::from(first);
-                t.connected += 1;
+                t.connected += more;
                 t.connected_peak = t.connected_peak.max(t.connected);
                 t.last_connected_ns = now_ns;
             });
         }
     }
 
-    /// Reports that the client has lost its connection; it may open another.
-    pub fn unready(&mut self) {
-        if std::mem::take(&mut self.ready) {
+    /// Reports that the client has no connection any more; it may open another. One that does so at once, since
+    /// the last ended as it should, counts as connected until that fails.
+    pub fn unready(&mut self, again_at_once: bool) {
+        if !again_at_once && std::mem::take(&mut self.counted) {
             self.thread.update(|t| t.connected -= 1);
+        }
+        if std::mem::take(&mut self.ready) {
             self.away_since_ns = self.thread.now_ns();
         }
     }
@@ -661,7 +669,7 @@ impl Drop for ClientCore {
             t.ended += 1;
             t.settled += u32::from(!self.was_ready);
             t.failed += u32::from(!self.was_ready);
-            t.connected -= u32::from(self.ready);
+            t.connected -= u32::from(self.counted);
             t.turns_not_started += turns_not_started;
             t.turns_blocked += turns_blocked;
         });

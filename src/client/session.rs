@@ -709,7 +709,6 @@ impl Session {
             }
             return;
         };
-        self.core.unready();
         let asked_ns = self.machine.server_pause_ns(&self.core).map(|ns| ns.max(LEAST_PAUSE_NS));
         if let Some(asked_ns) = asked_ns {
             self.core.asked_to_wait(self.control.phase, asked_ns);
@@ -720,6 +719,7 @@ impl Session {
             (None, StageEnd::Orderly) => LEAST_PAUSE_NS,
             (None, StageEnd::Failed) => pause_ns.max(LEAST_PAUSE_NS),
         };
+        self.core.unready(pause_ns == 0);
         self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
     }
 

@@ -173,7 +173,7 @@ impl TungsteniteEngine {
             let phase = connection.phase();
             drop(connection);
             state.delivery.reconnected();
-            client.unready();
+            client.unready(false);
             opened = self.reconnect(client, phase).await;
         }
     }
