@@ -429,9 +429,11 @@ impl ThroughBuffer<'_> {
         }
         loop {
             self.receive(cx, buf);
-            let up_ns = self.send_ready(cx);
             let now = now_ns();
-            if let Some(delivered) = self.deliver(now, buf) {
+            // Moves what a layer below TLS holds into it, which may have an answer of its own.
+            let delivered = self.deliver(now, buf);
+            let up_ns = self.send_ready(cx);
+            if let Some(delivered) = delivered {
                 return Poll::Ready(delivered);
             }
             let down_ns = self.buffer.deadline_ns(Direction::Down, now);
@@ -443,11 +445,12 @@ impl ThroughBuffer<'_> {
 
     /// See [`LayeredStream::poll_read_ready`].
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let up_ns = self.send_ready(cx);
         let now = now_ns();
-        if !self.buffer.ready(Direction::Down, now).is_empty()
-            || self.buffer.is_over(Direction::Down, now)
-        {
+        // Moves what a layer below TLS holds into it, which may have an answer of its own.
+        let readable = !self.buffer.ready(Direction::Down, now).is_empty()
+            || self.buffer.is_over(Direction::Down, now);
+        let up_ns = self.send_ready(cx);
+        if readable {
             return Poll::Ready(());
         }
         let down_ns = self.buffer.deadline_ns(Direction::Down, now);
