@@ -145,6 +145,41 @@ fn clients_that_connect_again_at_once_are_connected() {
     assert_eq!(connected.expect("a check")["outcome"], "passed", "{}", said(&output));
 }
 
+/// A server that reads each fourth request of a connection and closes it without an answer: the client asks
+/// again. What it has sent is known, or is absent, and what the server did is said.
+#[test]
+fn requests_that_are_sent_again_are_named_and_their_bytes_are_not_forgotten() {
+    at_once(["raw", "reqwest"], |engine| {
+        let address = serve(|mut stream| {
+            for number in 0..3 {
+                if request(&mut stream).is_none() {
+                    return;
+                }
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
+                if stream.write_all(&[&head[..], &update(number)].concat()).is_err() {
+                    return;
+                }
+            }
+            let _ = request(&mut stream);
+        });
+        let series =
+            format!("transport = \"polling\"\ninterval = \"50ms\"\nengine = \"{engine}\"\n");
+        let (world, output) = run(address, &series, "");
+        let (row, text) = (row(&world), said(&output));
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            flat.contains("requests got no answer: the server closed the connection"),
+            "{text}"
+        );
+        if engine == "raw" {
+            assert!(number(&row, "discarded_bytes_per_message") > 0.0, "{row:?}");
+        } else {
+            assert!(flat.contains("there are no figures of bytes"), "{text}");
+            assert_eq!(row["wire_bytes_per_message"], "", "{row:?}");
+        }
+    });
+}
+
 /// The scenario of one client.
 fn one_client(address: SocketAddr, series: &str) -> World {
     World::new(&format!(

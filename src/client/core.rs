@@ -388,6 +388,12 @@ impl ClientCore {
         }
     }
 
+    /// Reports a request that is sent again: the connection had carried others before, and was closed without an
+    /// answer.
+    pub(crate) fn count_resent(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.resent += 1;
+    }
+
     /// Reports an exchange whose bytes are not known, since a library had closed the socket before
     /// the kernel could be asked.
     pub(crate) fn count_unmeasured(&self, phase: Phase) {

@@ -126,6 +126,9 @@ counts! {
     /// Exchanges whose bytes are not known: a library had closed the socket before the kernel could
     /// be asked.
     unmeasured,
+    /// Requests that were sent again on a new connection, since the server had closed one that had carried others
+    /// before and not answered (RFC 9112 §9.3.1).
+    resent,
     /// Chunked answers of which a library does not show what is of heads and what is framing.
     undivided,
     /// Answers of whose heads a library does not show how many bytes are line ends.

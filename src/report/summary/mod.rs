@@ -152,6 +152,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
         row.remarks.extend(remarks::no_time(group));
     }
     row.remarks.extend(remarks::waits(&row.events));
+    row.remarks.extend(remarks::sent_again(&row.events.steady));
     row.remarks.extend(remarks::out_of_order(&row.events.steady));
     row.remarks.extend(rate::by_request(group, setting));
     row.remarks.extend(silence::notes(group, setting));

@@ -242,6 +242,20 @@ pub(super) fn waits(events: &Events) -> Vec<String> {
     blocked.into_iter().chain(waited).collect()
 }
 
+/// Says that requests got no answer and were sent again: a server may close an idle connection at any moment, but
+/// one that does so often leaves requests unanswered.
+pub(super) fn sent_again(steady: &Counts) -> Option<String> {
+    let all = steady.completed.saturating_add(steady.resent);
+    (steady.resent as f64 > all as f64 * SOME_TURNS).then(|| {
+        format!(
+            "{} of {} requests got no answer: the server closed the connection, which had carried others before, and \
+             they were sent again on a new one; the response latency has both, the service time the second alone",
+            thousands(steady.resent),
+            thousands(all)
+        )
+    })
+}
+
 /// Says that updates came again or after a later one: TCP does neither, so the server did.
 pub(super) fn out_of_order(steady: &Counts) -> Option<String> {
     let again = match steady.updates_duplicated {
@@ -473,6 +487,9 @@ mod tests {
         assert_eq!(hidden(&steady).count(), 3);
         assert_eq!(hidden(&Counts::default()).count(), 0);
         assert!(unmeasured(&steady).unwrap().contains("sockets of 5 exchanges"));
+        let resent = |resent| sent_again(&Counts { completed: 99, resent, ..Counts::default() });
+        assert!(resent(0).is_none() && resent(1).is_none());
+        assert!(resent(33).unwrap().starts_with("33 of 132 requests got no answer"));
     }
 
     #[test]

@@ -219,6 +219,7 @@ impl PollMachine {
         if reused && self.response.is_untouched() && is_close(error) {
             // The server had closed an idle connection: the request may be sent again on another
             // (RFC 9112 §9.3.1).
+            io.core.count_resent(turn.phase);
             io.retry(turn);
         } else {
             io.lose_refused(error, self.response.text.take());

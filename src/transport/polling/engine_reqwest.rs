@@ -278,6 +278,9 @@ impl ReqwestEngine {
             Err(error) => {
                 let least = MovedBytes { up: request.bytes, down: head.size.bytes + payload };
                 // The socket may be closed, so that the kernel knows nothing of it. So much came.
+                if moved.down == 0 {
+                    client.count_unmeasured(turn.phase);
+                }
                 let moved = if moved.down == 0 { least } else { moved };
                 state.poll.fail(client, turn, moved, request);
                 state.lost = true;
@@ -362,7 +365,7 @@ impl ReqwestEngine {
                 Ok(response) => return Some((sent_ns, size, response)),
                 Err(error) => {
                     let error = sending_error(&error, client.thread.tls.get().is_some());
-                    self.fail(client, turn, state, size);
+                    self.fail(client, turn, state, size, error);
                     // The server had closed an idle connection: the request may be sent again on
                     // another (RFC 9112 §9.3.1).
                     if !(std::mem::take(&mut reused) && is_close(error)) {
@@ -370,6 +373,7 @@ impl ReqwestEngine {
                         client.fault(turn.phase, error);
                         return None;
                     }
+                    client.count_resent(turn.phase);
                 }
             }
         }
@@ -432,9 +436,24 @@ impl ReqwestEngine {
     }
 
     /// Adds the bytes of a failed exchange as discarded, as far as the kernel still knows them.
-    fn fail(&self, client: &mut Client, turn: Turn, state: &mut UserState, request: HeadSize) {
+    fn fail(
+        &self,
+        client: &mut Client,
+        turn: Turn,
+        state: &mut UserState,
+        request: HeadSize,
+        error: ClientError,
+    ) {
         let addresses = state.observed.as_ref().map(|s| s.addresses);
         let moved = self.observe(client, turn.phase, addresses, (now_ns(), state));
+        let connects = matches!(
+            error.kind,
+            ClientErrorKind::Connect | ClientErrorKind::ConnectTimeout | ClientErrorKind::Tls
+        );
+        // What was written on a socket that is closed is not known; on none, nothing was.
+        if moved.up == 0 && !connects {
+            client.count_unmeasured(turn.phase);
+        }
         state.poll.fail(client, turn, moved, request);
         self.close(client, state.observed.take());
     }
