@@ -28,6 +28,9 @@ pub(super) struct ChunkTexts {
     open: Option<u32>,
     /// Whether the last chunk ended a text and not its line.
     lacks_line_end: bool,
+    /// Whether a text has followed another without a line end between: then a line end keeps the connection alive
+    /// and is no part of a text.
+    are_apart: bool,
     /// The last byte of the chunk.
     end: u8,
 }
@@ -68,11 +71,13 @@ impl ChunkTexts {
         let begins = self.first == b'{';
         let ends = self.last == b'}';
         let is_blank = self.begun && self.last == 0;
+        let are_apart = self.are_apart || begins && self.lacks_line_end;
         let mut found = UnlikeChunks { joined: self.joined.into(), continued: 0 };
         match self.open {
             // Between two texts it keeps the connection alive.
             _ if is_blank => {
-                found.continued = u64::from(self.lacks_line_end || self.open.is_some());
+                let ends_line = self.lacks_line_end && !are_apart;
+                found.continued = u64::from(ends_line || self.open.is_some());
             }
             // It ends the text that is open.
             Some(chunks) if !begins && ends => {
@@ -83,7 +88,7 @@ impl ChunkTexts {
             _ => self.open = (begins && !ends).then_some(0),
         }
         let lacks_line_end = ends && self.open.is_none() && !is_line_end(self.end);
-        *self = ChunkTexts { open: self.open, lacks_line_end, ..ChunkTexts::default() };
+        *self = ChunkTexts { open: self.open, lacks_line_end, are_apart, ..ChunkTexts::default() };
         found
     }
 }
@@ -111,7 +116,7 @@ mod tests {
     #[test]
     fn json_texts_show_whether_chunks_are_messages() {
         let bytes: Vec<&[u8]> = b"{\"t\":1}\n".chunks(1).collect();
-        let cases: [Case; 12] = [
+        let cases: [Case; 13] = [
             (&[b"{\"t\":1}\n", b"{\"t\":2}\n", b"{}"], (0, 0)),
             (&[b"{\"t\":1}\n{\"t\":2}\n"], (1, 0)),
             (&[b"{\"t\":1}\r\n\r\n{\"t\":2}\n{}"], (2, 0)),
@@ -125,6 +130,8 @@ mod tests {
             // What keeps the connection alive, before a text, behind one and again.
             (&[b"\n", b"{\"t\":1}\n", b"\n", b"\r\n", b"{\"t\":2}\n", b"\n"], (0, 0)),
             (&[b"{}", b"\n", b"\n", b"{}"], (0, 1)),
+            // Texts without a line end, and what keeps the connection alive between some.
+            (&[b"{}", b"{}", b"\n", b"{}", b"\r\n", b"{}", b"\n"], (0, 0)),
             // No JSON.
             (&[b"a", b"b\nc", b"{x", b"y", b"{}"], (0, 0)),
             (&bytes, (0, bytes.len() as u64 - 1)),
