@@ -4,7 +4,7 @@
 use crate::gate::paired::{PairOrder, PairedMetric, Rules, Verdicts};
 use crate::report::Figure;
 use crate::report::finding::{ChangeScale, Decision, Finding, Subject};
-use crate::report::median::median;
+use crate::report::median::median_figure;
 
 /// The most pairs that are considered.
 const MOST_PAIRS: u32 = 1000;
@@ -63,7 +63,7 @@ pub(crate) fn measure(
         Noise {
             subject: metric.subject.clone(),
             unit: metric.unit.clone(),
-            median: median(&runs).map_or_else(none, Figure::known),
+            median: median_figure(metric.pairs.iter().flat_map(|(a, b)| [a, b])),
             scale: metric.scale,
             sigma: sigma.map_or_else(none, Figure::known),
             drift: drift(&runs).map_or_else(none, Figure::known),

@@ -47,9 +47,12 @@ fn change(scale: ChangeScale, by: f64) -> String {
     }
 }
 
-/// What is known of a figure, or `-`.
+/// What is known of a figure, what it is below, or `-`.
 fn known(figure: &Figure, text: impl Fn(f64) -> String) -> String {
-    figure.value().map_or_else(|| "-".to_owned(), text)
+    match figure.below() {
+        Some(below) => format!("< {}", text(below as f64)),
+        None => figure.value().map_or_else(|| "-".to_owned(), text),
+    }
 }
 
 /// Renders a calibration.

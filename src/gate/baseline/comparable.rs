@@ -70,6 +70,9 @@ pub(crate) struct ComparableRow {
     pub model: Option<Model>,
     /// Figures that vary from run to run, by name. They decide nothing.
     pub noisy: BTreeMap<String, f64>,
+    /// Of figures that vary and for which the times in messages are not exact enough, what each is below.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub below: BTreeMap<String, u64>,
     /// The first heads of the first client; see [`ComparableRow::head`].
     #[serde(default)]
     pub heads: Vec<HeadLines>,
@@ -216,6 +219,7 @@ impl RowBuilder<'_> {
             tcp: self.tcp(),
             model: model.map(bytes_of),
             noisy: noisy(row),
+            below: below(row),
             heads: self.heads(),
             server: NamedServer::of(self.plan, &row.series),
         }
@@ -306,13 +310,22 @@ fn bytes_of(model: &Model) -> Model {
     Model { delivery: None, response: None, age_mean_ns: None, ..model.clone() }
 }
 
-/// The figures that vary from run to run.
+/// The figures that vary from run to run, by name.
+fn varying(row: &Row) -> impl Iterator<Item = (String, Figure)> {
+    let varying = columns().into_iter().filter(|column| column.compared != Compared::No);
+    varying.map(|column| {
+        let figure = column.figure(row);
+        (column.name, figure)
+    })
+}
+
+/// Those of them that are known.
 fn noisy(row: &Row) -> BTreeMap<String, f64> {
     let rounded = |v: f64| (v * 1000.0).round() / 1000.0;
-    let varying = columns().into_iter().filter(|column| column.compared != Compared::No);
-    let known = varying.filter_map(|column| {
-        let value = column.figure(row).value()?;
-        Some((column.name, rounded(value)))
-    });
-    known.collect()
+    varying(row).filter_map(|(name, figure)| Some((name, rounded(figure.value()?)))).collect()
+}
+
+/// Those of which only a bound is known.
+fn below(row: &Row) -> BTreeMap<String, u64> {
+    varying(row).filter_map(|(name, figure)| Some((name, figure.below()?))).collect()
 }

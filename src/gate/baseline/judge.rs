@@ -7,12 +7,12 @@ use crate::gate::baseline::file::Baseline;
 use crate::gate::baseline::port::with_equal_hosts;
 use crate::gate::baseline::setting::Difference;
 use crate::gate::baseline::{compare, row_finding};
-use crate::report::Figure;
-use crate::report::Table;
 use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
 use crate::report::metrics::columns;
 use crate::report::table::Status;
+use crate::report::{Absence, Figure, Table};
+use crate::units::{amount, append_unit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Differences listed at the most.
@@ -121,11 +121,8 @@ fn undecided(a: &ComparableRun, b: &ComparableRun, why: &str, scenario: &str) ->
         let Some(other) = b.row(&row.series, row.clients) else { continue };
         let names: BTreeSet<&String> = row.noisy.keys().chain(other.noisy.keys()).collect();
         for name in names {
-            let none = || Figure::absent("it was not measured");
-            let figure =
-                |row: &ComparableRow| row.noisy.get(name).map_or_else(none, |v| Figure::known(*v));
-            let figures = (figure(row), figure(other));
             let unit = units.get(name).copied().unwrap_or("-");
+            let figures = (varying(row, name, unit), varying(other, name, unit));
             out.push(Finding {
                 bound: "not compared".to_owned(),
                 must_equal: false,
@@ -139,6 +136,20 @@ fn undecided(a: &ComparableRun, b: &ComparableRun, why: &str, scenario: &str) ->
         }
     }
     out
+}
+
+/// Returns a figure that varies from run to run, or why the run has none.
+fn varying(row: &ComparableRow, name: &str, unit: &str) -> Figure {
+    match (row.noisy.get(name), row.below.get(name)) {
+        (Some(value), _) => Figure::known(*value),
+        (None, Some(below)) => {
+            let most = append_unit(amount(*below as f64), unit);
+            let why =
+                format!("below {most}, and the times in messages are not exact enough for more");
+            Figure::Absent(Absence { below: Some(*below), ..why.into() })
+        }
+        (None, None) => Figure::absent("it was not measured"),
+    }
 }
 
 fn notes(

@@ -127,7 +127,8 @@ fn medians(tested: &MetricPairs) -> String {
             None => "no figure".to_owned(),
         },
     };
-    let unit_of_a = if b.value().is_some() { "-" } else { unit };
+    let has_unit = b.value().is_some() || b.below().is_some();
+    let unit_of_a = if has_unit { "-" } else { unit };
     format!("medians A {}, B {}", shown(a, unit_of_a), shown(b, unit))
 }
 
@@ -170,8 +171,8 @@ pub(super) fn text(decided: &DecidedMetric) -> String {
              every one{outcome}; {medians}"
         ),
         Evidence::FromBelow { bound, below } => format!(
-            "{name} is below {} in A in {below} of {pairs} pairs, which its times tell no more of, and \
-             beyond what is tolerated above that in B in every one{outcome}; {medians}",
+            "{name} is below {} in A in {below} of {pairs} pairs, too short for the times in messages to say \
+             more, and in B it is higher by more than is tolerated in every pair{outcome}; {medians}",
             append_unit(amount(*bound as f64), &tested.metric.unit)
         ),
         Evidence::ToZero(nothing) => format!(

@@ -4,9 +4,9 @@
 use crate::gate::confidence_sequence::ConfidenceSequence;
 use crate::gate::paired::{Looks, PairedMetric, Rules};
 use crate::gate::signed_rank::{Walsh, deviation};
+use crate::report::Figure;
 use crate::report::finding::{ChangeScale, Effect};
-use crate::report::median::median;
-use crate::report::{Absence, Figure};
+use crate::report::median::median_figure;
 
 /// The grid of log ratios and differences, 2⁻⁴⁰: equal ratios are then equal numbers whatever the unit, and ties
 /// are ties. A ratio is moved by less than a millionth of a millionth.
@@ -213,19 +213,6 @@ fn shown(scale: ChangeScale, change: f64) -> f64 {
         ChangeScale::Relative => change.exp_m1().min(f64::MAX),
         ChangeScale::Difference => change.clamp(f64::MIN, f64::MAX),
     }
-}
-
-/// Returns the median of the known figures, or why there is none.
-fn median_figure<'f>(figures: impl Iterator<Item = &'f Figure> + Clone) -> Figure {
-    let known: Vec<f64> = figures.clone().filter_map(Figure::value).collect();
-    let why = || {
-        // The largest bound holds for all of them, if each has one.
-        let bounds = figures.clone().map(Figure::below);
-        let below = bounds.collect::<Option<Vec<u64>>>().and_then(|all| all.into_iter().max());
-        let why = figures.clone().find_map(Figure::reason).unwrap_or("no pair of runs has one");
-        Figure::Absent(Absence { below, ..why.into() })
-    };
-    median(&known).map_or_else(why, Figure::known)
 }
 
 /// Returns the evidence if some figures of A are only known to be below a bound. That bound stands for

@@ -73,6 +73,7 @@ fn polling() -> ComparableRow {
         }),
         model: Some(Model::exact(one, 1, Some(1.0))),
         noisy: BTreeMap::from([("delivery_latency_us_p50".to_owned(), 500.5)]),
+        below: BTreeMap::new(),
         heads: vec![
             head(HeadOf::OpeningRequest, REQUEST),
             head(HeadOf::OpeningResponse, RESPONSE),

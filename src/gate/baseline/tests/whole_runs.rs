@@ -45,6 +45,29 @@ fn judge_changed(
     judge(&baseline(), &candidate, &table(status), options)
 }
 
+/// It was measured, and the screen shows what it is below.
+#[test]
+fn a_figure_that_the_times_do_not_tell_says_what_it_is_below() {
+    let name = "delivery_latency_us_p50";
+    let coarse = |candidate: &mut Baseline| {
+        let row = &mut candidate.rows.rows[0];
+        row.noisy.remove(name);
+        row.below.insert(name.to_owned(), 1_700);
+    };
+    let judgement = judge_changed(coarse, Status::Valid, &GateOptions::default()).unwrap();
+    let value = &of(&judgement.findings, name).value;
+    let why = "below 1,700 µs, and the times in messages are not exact enough for more";
+    assert_eq!((value.below(), value.reason()), (Some(1_700), Some(why)));
+    let lacking = |candidate: &mut Baseline| candidate.rows.rows[0].noisy.clear();
+    let judgement = judge_changed(lacking, Status::Valid, &GateOptions::default()).unwrap();
+    assert_eq!(of(&judgement.findings, name).value, Figure::absent("it was not measured"));
+    // A saved baseline keeps it.
+    let mut saved = baseline();
+    coarse(&mut saved);
+    let text = serde_json::to_vec(&saved).unwrap();
+    assert_eq!(parse(&text).unwrap().rows.rows[0].below, saved.rows.rows[0].below);
+}
+
 #[test]
 fn one_run_a_side_decides_what_does_not_vary() {
     let judgement = judge_changed(|_| {}, Status::Valid, &GateOptions::default()).unwrap();
