@@ -209,6 +209,25 @@ fn the_words_are_those_of_the_largest_count_and_of_valid_rows() {
     assert_eq!(said(&summarise(&spoiled)), "");
 }
 
+/// One update before the window, with a time, would be all that the age is of.
+#[test]
+fn there_is_no_age_if_no_message_of_the_window_has_a_time() {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    let age = |result: &RunResult| {
+        let table = summarise(result);
+        row(&table, "polling", 1_000).delivery.age_us.clone()
+    };
+    assert!(age(&result).value().is_some());
+    let counts = &mut result.cases.get_mut(&0).unwrap().total.phases.steady.counts;
+    counts.unstamped = counts.messages / 2;
+    assert!(age(&result).value().is_some());
+    let counts = &mut result.cases.get_mut(&0).unwrap().total.phases.steady.counts;
+    counts.unstamped = counts.messages;
+    let absent = age(&result);
+    assert!(absent.reason().is_some_and(|why| why.contains("no message")), "{absent:?}");
+    assert!(!said(&summarise(&result)).contains("old on average"));
+}
+
 #[test]
 fn the_words_say_where_polling_wins_and_where_the_order_differs() {
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000, 10_000]);

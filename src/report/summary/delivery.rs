@@ -114,10 +114,11 @@ fn age(group: &Group, setting: &Setting, times: &TimeQuality) -> Figure {
         0 if setting.own.is_some_and(|own| own.channels) => {
             Figure::absent_by_scenario("the messages of several channels have no one state")
         }
-        0 if counts.unstamped > 0 => Figure::absent(
-            message_times::no_times(group, setting)
-                .unwrap_or_else(|| remarks::no_stamp(counts).to_owned()),
-        ),
+        0 if counts.unstamped > 0 => without_times(group, setting),
+        // What came before the window may have had a time, but what came in it is newer.
+        _ if counts.messages > 0 && counts.unstamped >= counts.messages => {
+            without_times(group, setting)
+        }
         0 => Figure::absent("no client had an update in the measured window"),
         time if (time as f64) < AGE_SEEN_AT_LEAST * window_us(group) => Figure::absent(
             "too many clients had their first update within the measured window: how old what \
@@ -125,4 +126,12 @@ fn age(group: &Group, setting: &Setting, times: &TimeQuality) -> Figure {
         ),
         time => times.known_us(counts.age_area_us_ms as f64 * 1000.0 / time as f64),
     }
+}
+
+/// Returns that no age is known, since messages have no time.
+fn without_times(group: &Group, setting: &Setting) -> Figure {
+    Figure::absent(
+        message_times::no_times(group, setting)
+            .unwrap_or_else(|| remarks::no_stamp(group.counts()).to_owned()),
+    )
 }

@@ -81,6 +81,35 @@ fn extremes<'a>(
     })
 }
 
+/// How times compare of which some may be too short for the times in messages.
+enum TimeOrder<'a> {
+    /// Each of them is known.
+    Known(Extremes<'a>),
+    /// Those of the first series are below a bound, and those of the others clearly above it.
+    Below { names: Vec<&'a str>, bound_us: f64, others: Vec<&'a str>, others_us: (f64, f64) },
+}
+
+/// Returns `None` if nothing is certain of the order.
+fn time_order<'a>(rows: &[&'a Row], of: impl Fn(&Row) -> &Figure) -> Option<TimeOrder<'a>> {
+    let below: Vec<(&Row, u64)> =
+        rows.iter().filter_map(|row| Some((*row, of(row).below()?))).collect();
+    let Some(bound) = below.iter().map(|(_, bound)| *bound).max() else {
+        return extremes(rows, TIME_NOISE, TIMER_US, |r| of(r).value()).map(TimeOrder::Known);
+    };
+    let bound_us = bound as f64;
+    let known: Vec<(&Row, f64)> =
+        rows.iter().filter_map(|row| Some((*row, of(row).value()?))).collect();
+    let least = known.iter().map(|(_, us)| *us).fold(f64::INFINITY, f64::min);
+    let most = known.iter().map(|(_, us)| *us).fold(0.0, f64::max);
+    let is_clear = least > bound_us * TIME_NOISE && least > bound_us + TIMER_US;
+    (!known.is_empty() && is_clear).then(|| TimeOrder::Below {
+        names: below.iter().map(|(row, _)| row.series.as_str()).collect(),
+        bound_us,
+        others: known.iter().map(|(row, _)| row.series.as_str()).collect(),
+        others_us: (least, most),
+    })
+}
+
 /// Returns at most two names, and how many others there are.
 fn shortened(names: &[&str]) -> String {
     match names {
@@ -108,20 +137,42 @@ fn latency(row: &Row, metric: Metric, statistic: Statistic) -> Option<f64> {
 fn range(from: f64, until: f64) -> String {
     let from = human_us(from);
     let until = human_us(until);
-    if from == until { format!("median {from}") } else { format!("medians {from} to {until}") }
+    if from == until { from } else { format!("{from} to {until}") }
+}
+
+/// Like [`range`], of medians.
+fn medians(from: f64, until: f64) -> String {
+    let range = range(from, until);
+    if range == human_us(from) { format!("median {range}") } else { format!("medians {range}") }
 }
 
 /// Who delivers fastest; of exchanges that deliver nothing by themselves, who answers fastest.
 fn fastest(rows: &[&Row], clients: u32) -> Option<String> {
-    let of =
-        |metric| extremes(rows, TIME_NOISE, TIMER_US, move |r| latency(r, metric, Statistic::P50));
-    let delivery = of(Metric::DeliveryLatency).map(|found| ("delivered", found));
-    let answer = || of(Metric::ResponseLatency).map(|found| ("answered", found));
-    let (verb, found) = delivery.or_else(answer)?;
+    let of = |metric| time_order(rows, move |r| r.latency(metric).stat(Statistic::P50));
+    let is_below =
+        |r: &&Row| r.latency(Metric::DeliveryLatency).stat(Statistic::P50).below().is_some();
+    let is_delivered = rows.iter().any(is_below);
+    let delivered = of(Metric::DeliveryLatency).map(|found| ("delivered", found));
+    let answered = || of(Metric::ResponseLatency).map(|found| ("answered", found));
+    let (verb, order) = if is_delivered { delivered? } else { delivered.or_else(answered)? };
     let at = format!("At {} clients", thousands(clients.into()));
-    let least = range(found.least_value, found.least_until);
+    let found = match order {
+        TimeOrder::Known(found) => found,
+        TimeOrder::Below { names, bound_us, others, others_us } => {
+            let many = if names.len() == 1 { "median" } else { "medians" };
+            return Some(format!(
+                "{at}, {} {verb} faster ({many} below {}) than {} ({}).",
+                listed(&names),
+                human_us(bound_us),
+                shortened(&others),
+                medians(others_us.0, others_us.1)
+            ));
+        }
+    };
+    let least = medians(found.least_value, found.least_until);
     Some(if found.all_same {
-        format!("{at}, all measured series {verb} about equally fast ({least}).")
+        let who = whole(&found, rows, "all measured series");
+        format!("{at}, {who} {verb} about equally fast ({least}).")
     } else {
         let slowest = shortened(&found.most);
         let most = human_us(found.most_value);
@@ -130,11 +181,28 @@ fn fastest(rows: &[&Row], clients: u32) -> Option<String> {
     })
 }
 
+/// Returns who is about equal: `all`, if each of the rows has the figure.
+fn whole(found: &Extremes, rows: &[&Row], all: &str) -> String {
+    if found.least.len() == rows.len() { all.to_owned() } else { listed(&found.least) }
+}
+
 fn freshest(rows: &[&Row]) -> Option<String> {
-    let found = extremes(rows, TIME_NOISE, TIMER_US, |r| r.delivery.age_us.value())?;
+    let found = match time_order(rows, |r| &r.delivery.age_us)? {
+        TimeOrder::Known(found) => found,
+        TimeOrder::Below { names, bound_us, others, others_us } => {
+            return Some(format!(
+                "The data that clients had was less than {} old on average with {}, {} with {}.",
+                human_us(bound_us),
+                listed(&names),
+                range(others_us.0, others_us.1),
+                shortened(&others)
+            ));
+        }
+    };
     let value = human_us(found.least_value);
     Some(if found.all_same {
-        format!("The data that clients had was about {value} old on average, with every series.")
+        let who = whole(&found, rows, "every series");
+        format!("The data that clients had was about {value} old on average, with {who}.")
     } else {
         format!(
             "The data that clients had was {value} old on average with {}, {} with {}.",
@@ -314,7 +382,10 @@ fn other_counts<'a>(
 ) -> Option<String> {
     let best = |clients: u32| {
         let rows = valid(clients);
-        let fresh = extremes(&rows, TIME_NOISE, TIMER_US, |r| r.delivery.age_us.value());
+        let fresh = match time_order(&rows, |r| &r.delivery.age_us) {
+            Some(TimeOrder::Known(found)) => Some(found),
+            Some(TimeOrder::Below { .. }) | None => None,
+        };
         let cheap = extremes(&rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Ip));
         [fresh, cheap].map(|found| found.map(|f| f.least))
     };
@@ -342,6 +413,8 @@ fn other_counts<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::time_quality::TimeQuality;
+    use crate::result::{CaseInfo, Header, RunResult};
 
     #[test]
     fn crossings_name_who_needs_fewer_bytes_above_a_rate() {
@@ -359,6 +432,84 @@ mod tests {
             "By arithmetic, polling needs fewer TCP/IP bytes than sse above 12.5 updates per second \
              and client and than long-polling above 1."
         );
+    }
+
+    /// Valid rows of these series, each with a median of the delivery latency and an age.
+    fn rows(times: &[(&str, Figure)]) -> Vec<Row> {
+        let case = |(number, (series, _)): (usize, &(&str, Figure))| -> CaseInfo {
+            let info = serde_json::json!({
+                "case": number, "series": series, "transport": "websocket", "clients": 10, "repeat": 0,
+                "floor": false, "paced": false, "interval_ns": 0, "may_stretch": false,
+                "feed_rate_hz": 1.0, "payload_bytes": 21, "duration_ns": 1_000_000_000u64,
+                "bundled_server": true,
+            });
+            serde_json::from_value(info).expect("it has each field")
+        };
+        let cases = times.iter().enumerate().map(case).collect();
+        let header = Header { cases, ..Header::default() };
+        let mut rows = crate::report::summarise(&RunResult::new(header)).rows;
+        for (row, (_, figure)) in rows.iter_mut().zip(times) {
+            row.status = Status::Valid;
+            row.delivery.age_us = figure.clone();
+            let latencies = &mut row.latencies[Metric::DeliveryLatency as usize];
+            latencies.stats[Statistic::P50 as usize] = figure.clone();
+        }
+        rows
+    }
+
+    fn order(times: &[(&str, Figure)]) -> [Option<String>; 2] {
+        let rows = rows(times);
+        let rows: Vec<&Row> = rows.iter().collect();
+        [fastest(&rows, 10), freshest(&rows)]
+    }
+
+    /// A series whose times are too short for the times in messages is one of the fastest.
+    #[test]
+    fn what_is_below_the_times_resolution_is_not_left_out() {
+        let coarse = TimeQuality { untrue: None, exact_us: 1_000 };
+        let short = |us| coarse.known_us(us);
+        let ms = |ms: f64| Figure::known(ms * 1e3);
+        let said = |[fastest, freshest]: [Option<String>; 2]| {
+            (fastest.unwrap_or_default(), freshest.unwrap_or_default())
+        };
+        let (fast, fresh) =
+            said(order(&[("ws", short(1_440.0)), ("a", ms(253.0)), ("b", ms(259.0))]));
+        assert_eq!(
+            fast,
+            "At 10 clients, ws delivered faster (median below 1.44 ms) than a and b (medians 253 ms to \
+             259 ms)."
+        );
+        assert_eq!(
+            fresh,
+            "The data that clients had was less than 1.44 ms old on average with ws, 253 ms to 259 ms \
+             with a and b."
+        );
+        let (fast, _) = said(order(&[("ws", short(1.0)), ("sse", short(9.0)), ("a", ms(253.0))]));
+        assert_eq!(
+            fast,
+            "At 10 clients, ws and sse delivered faster (medians below 1 ms) than a (median 253 ms)."
+        );
+        // Nothing is certain of the order.
+        let none = [None, None];
+        assert_eq!(order(&[("ws", short(1_440.0)), ("a", ms(2.1)), ("b", ms(253.0))]), none);
+        assert_eq!(order(&[("ws", short(1.0)), ("sse", short(1.0))]), none);
+    }
+
+    #[test]
+    fn a_series_without_the_figure_is_not_among_all() {
+        let known = |name| (name, Figure::known(253_000.0));
+        let [fast, fresh] = order(&[known("a"), known("b"), ("c", Figure::absent("no message"))]);
+        assert_eq!(
+            fast.unwrap(),
+            "At 10 clients, a and b delivered about equally fast (median 253 ms)."
+        );
+        assert_eq!(
+            fresh.unwrap(),
+            "The data that clients had was about 253 ms old on average, with a and b."
+        );
+        let [fast, fresh] = order(&[known("a"), known("b")]);
+        assert!(fast.unwrap().contains("all measured series delivered about equally fast"));
+        assert!(fresh.unwrap().ends_with("with every series."));
     }
 
     #[test]
