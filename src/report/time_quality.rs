@@ -32,18 +32,10 @@ impl TimeQuality {
         if us >= self.least_us() {
             return figure;
         }
+        let below = self.exact_us.max(us.floor() as u64 + 1);
+        // It is the same for all, so that a list of reasons has it once, and names no bound beside another.
         let exact = human_us(self.exact_us as f64);
-        let (below, why) = if us < self.exact_us as f64 {
-            let why = format!("below {exact}, to which the times in messages are exact");
-            (self.exact_us, why)
-        } else {
-            // All of these have one reason, so that a list of reasons has it once.
-            let twice = human_us(self.least_us());
-            let why = format!(
-                "below {twice}, which may be nothing but error: the times in messages are exact to {exact}"
-            );
-            (us.floor() as u64 + 1, why)
-        };
+        let why = format!("too short to be known: the times in messages are exact to {exact}");
         Figure::Absent(Absence { below: Some(below), ..why.into() })
     }
     /// Like [`known`](Self::known), of a number.
@@ -62,15 +54,11 @@ mod tests {
         assert_eq!(coarse.known_us(2_000.0), Figure::known(2_000.0));
         let below = coarse.known_us(999.0);
         assert_eq!((below.value(), below.below()), (None, Some(1_000)));
-        assert_eq!(below.reason(), Some("below 1 ms, to which the times in messages are exact"));
+        let why = "too short to be known: the times in messages are exact to 1 ms";
+        assert_eq!(below.reason(), Some(why));
         let twice = coarse.known_us(1_020.4);
         assert_eq!((twice.value(), twice.below()), (None, Some(1_021)));
-        assert_eq!(
-            twice.reason(),
-            Some(
-                "below 2 ms, which may be nothing but error: the times in messages are exact to 1 ms"
-            )
-        );
+        assert_eq!(twice.reason(), Some(why), "a reason has no other bound than the figure");
         let why = Figure::absent("too few");
         assert_eq!(coarse.known(why.clone()), why);
     }

@@ -17,6 +17,9 @@ const MOST: f64 = 0.1;
 /// So many times in a window each client connects again to a server of which that is the usual way: it ends
 /// each response in order, and says when to ask again.
 const USUAL: u64 = 5;
+/// What to do if the scenario states the rate already.
+const STATED_REMEDY: &str = "See why the server ends connections or refuses them (Retry-After, retry), and set a \
+     longer `warmup`, so that clients are back before the window begins.";
 
 /// Returns the share of all clients' time in the measured windows in which they had no connection.
 fn share(group: &Group) -> f64 {
@@ -52,10 +55,21 @@ pub(super) fn check(group: &Group, others: &[CheckResult]) -> Option<CheckResult
     });
     let ok = all_came || may_count(share, counts, group.asked());
     let mut text = sentence(group);
+    let stated = group.info.feed_rate_stated;
     if !ok {
-        text.push_str(", and nothing says what should have come meanwhile");
+        text.push_str(why_not(stated));
     }
-    Some(Check::ClientsStayed.result(ok, Figure::known(share), text))
+    let found = Check::ClientsStayed.result(ok, Figure::known(share), text);
+    Some(if stated { CheckResult { remedy: STATED_REMEDY, ..found } } else { found })
+}
+
+/// Returns why clients may not be away for so long, as the end of a sentence.
+fn why_not(is_rate_stated: bool) -> &'static str {
+    if is_rate_stated {
+        ", and no check shows that all came that the stated rate says"
+    } else {
+        ", and nothing says what should have come meanwhile"
+    }
 }
 
 /// Whether so large a share says nothing against figures a second, of a server about whose rate nothing is known.
@@ -73,6 +87,14 @@ pub(super) fn note(group: &Group, checks: &[CheckResult]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A rate that is stated says what should have come.
+    #[test]
+    fn a_stated_rate_is_not_asked_for() {
+        assert!(why_not(false).contains("nothing says what should have come"));
+        assert!(!why_not(true).contains("nothing says"));
+        assert!(!STATED_REMEDY.contains("rate"));
+    }
 
     #[test]
     fn clients_may_be_away_for_a_tenth_or_as_the_server_usually_wants_it() {

@@ -111,8 +111,9 @@ fn nothing_but_repeats(group: &Group, setting: &Setting) -> Option<String> {
     (numbered && !delivery::asks(group) && counts.updates_duplicated > again).then(|| {
         format!(
             "{} messages came in the measured window and all had a number that came before: if the \
-             server sends its state again and again by intent, {SAY_SO}",
-            thousands(counts.repeated)
+             server sends its state again and again by intent, {}",
+            thousands(counts.repeated),
+            say_so(setting, false)
         )
     })
 }
@@ -161,9 +162,20 @@ fn sent_again(counts: &Counts, setting: &Setting, asks: bool) -> u64 {
     counts.repeated.saturating_sub(counts.updates_duplicated)
 }
 
-/// How a scenario says that only the latest update counts to clients that do not ask.
-const SAY_SO: &str = "set semantics = \"snapshot\" in [feed], and batch to the time between two messages of the \
-     server, for example \"100ms\"";
+/// Returns how a scenario says that only the latest update counts: of a server that pushes, `batch` says it
+/// beside the semantics, which are "snapshot" unless the scenario says "log".
+fn say_so(setting: &Setting, asks: bool) -> &'static str {
+    match (setting.log, asks) {
+        (true, true) => "set semantics = \"snapshot\" in [feed]",
+        (true, false) => {
+            "set semantics = \"snapshot\" in [feed], and batch to the time between two messages of the server, \
+             for example \"100ms\""
+        }
+        (false, _) => {
+            "set batch in [feed] to the time between two messages of the server, for example \"100ms\""
+        }
+    }
+}
 
 /// Every update that was published in the measured window reached its client, was replaced or is
 /// missing, and there is no fourth.
@@ -238,8 +250,9 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> CheckResult {
         }
         (Published::FromNumbers, n) => format!(
             "{} of {of} updates between a client's first and last never came: the numbers have \
-             gaps; if the server leaves updates out by intent, {SAY_SO}",
+             gaps; if the server leaves updates out by intent, {}",
             thousands(n),
+            say_so(setting, delivery::asks(group)),
         ),
         (Published::Known, n) => {
             format!("{} of {of} updates never came before the end of the cool-down", thousands(n),)
@@ -357,6 +370,18 @@ fn above_tcp(flow: &Flow) -> u128 {
 mod tests {
     use super::*;
     use crate::record::histogram_of;
+
+    #[test]
+    fn what_a_scenario_has_already_is_no_remedy() {
+        let of = |semantics: &str, asks| {
+            let plan = serde_json::json!({ "feed": { "semantics": semantics } });
+            let told = say_so(&Setting::of(&plan), asks);
+            (told.contains("semantics = "), told.contains("batch"))
+        };
+        assert_eq!(of("snapshot", false), (false, true));
+        assert_eq!(of("log", false), (true, true));
+        assert_eq!(of("log", true), (true, false));
+    }
 
     #[test]
     fn what_comes_again_over_reconnects_is_none_of_the_other_repeats() {

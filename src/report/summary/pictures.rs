@@ -10,10 +10,12 @@ use crate::report::layer::Quantity;
 use crate::report::pictures::{AgePicture, Ages, Lane, Message, Timeline, Trace};
 use crate::report::summary::group::Group;
 use crate::report::table::Row;
-use crate::units::{distinct, human_ns};
+use crate::units::{distinct, human_ns, thousands};
 use std::collections::BTreeMap;
 
 const NO_UPDATE: &str = "no update reached a client in the measured window";
+const NO_EARLY_UPDATE: &str =
+    "no update reached the client in the part of the window that is shown";
 const UNTRACED: &str = "the result has no record of single clients";
 /// Of a timeline's span, this part lies before the first update.
 const BEFORE: f64 = 0.06;
@@ -211,7 +213,7 @@ fn age(group: &Group, row: &Row, traces: &[Trace], length_ns: f64) -> AgePicture
 fn known_saw(trace: &Trace, length_ns: f64, mean_us: &Figure) -> (Vec<(f64, f64)>, Option<String>) {
     let corners = saw(trace, length_ns);
     if corners.is_empty() {
-        return (corners, Some(NO_UPDATE.to_owned()));
+        return (corners, Some(no_corner(trace)));
     }
     let greatest = corners.iter().map(|corner| corner.1).fold(0.0, f64::max);
     let greatest = trace.times.known_us(greatest);
@@ -219,6 +221,21 @@ fn known_saw(trace: &Trace, length_ns: f64, mean_us: &Figure) -> (Vec<(f64, f64)
     match below.unwrap_or(&greatest).reason() {
         Some(why) => (Vec::new(), Some(why.to_owned())),
         None => (corners, None),
+    }
+}
+
+/// Returns why no update of a client is shown.
+fn no_corner(trace: &Trace) -> String {
+    let has_update = trace.events.iter().any(|event| event.kind == TraceKind::Update);
+    match has_update {
+        true => NO_EARLY_UPDATE.to_owned(),
+        false if trace.events.len() >= TRACED_EVENTS => {
+            let kept = thousands(TRACED_EVENTS as u64);
+            format!(
+                "the record of a client ends after {kept} events, and none of these was an update"
+            )
+        }
+        false => NO_UPDATE.to_owned(),
     }
 }
 
@@ -300,10 +317,26 @@ mod tests {
         assert_eq!(corners, saw(&coarse, 3e6), "{why:?}");
         let (corners, why) = known_saw(&coarse, 3e6, &coarse.times.known_us(500.0));
         assert_eq!(corners, []);
-        assert_eq!(why.unwrap(), "below 1 ms, to which the times in messages are exact");
+        let unknown = "too short to be known: the times in messages are exact to 1 ms";
+        assert_eq!(why.as_deref(), Some(unknown));
         assert_eq!(first_published(&coarse), 0);
         let (corners, why) = known_saw(&coarse, 1.5e6, &mean);
         assert_eq!(corners, []);
-        assert!(why.unwrap().starts_with("below 2 ms"));
+        assert_eq!(why.as_deref(), Some(unknown));
+    }
+
+    /// Polls back to back fill the record before the first update comes.
+    #[test]
+    fn a_record_that_ended_before_an_update_says_so() {
+        let mut polls = trace(&vec![(0, 1_000); TRACED_EVENTS]);
+        polls.events.iter_mut().for_each(|event| event.kind = TraceKind::Sent);
+        let why = |trace: &Trace| known_saw(trace, 3e6, &Figure::known(1.0)).1.unwrap_or_default();
+        assert_eq!(
+            why(&polls),
+            "the record of a client ends after 512 events, and none of these was an update"
+        );
+        polls.events.pop();
+        assert_eq!(why(&polls), NO_UPDATE);
+        assert_eq!(why(&trace(&[(0, 4_000_000)])), NO_EARLY_UPDATE);
     }
 }

@@ -14,10 +14,9 @@ const WHO_ASKS: &str = "The server wants to know who asks: give it what it needs
                         user and password in the URL.";
 const NO_PORT: &str = "No port of this machine is free: keep connections alive, take a longer interval, or set \
      net.ipv4.tcp_tw_reuse=1 and a wider net.ipv4.ip_local_port_range.";
-const NO_SUCH_PATH: &str =
-    "Correct the path: `paths` in [server], or `path` or `url` of the series.";
-const NO_WEBSOCKET: &str = "Correct the path, at which there is no WebSocket: `paths` in [server], or `path` or \
-                            `url` of the series.";
+const NO_SUCH_PATH: &str = "Correct the path of the URL (in a scenario: `paths` in [server], or `path` or `url` of the series).";
+const NO_WEBSOCKET: &str = "Correct the path of the URL, at which there is no WebSocket (in a scenario: `paths` in [server], or \
+     `path` or `url` of the series).";
 const OTHER_METHOD: &str =
     "Correct the path or `method`: the server does not take such requests there.";
 const REFUSED: &str =
@@ -155,6 +154,14 @@ mod tests {
         BadHead, Connect, EarlyClose, LibraryRefused, LongHead, Malformed, ManyFields, NoStream,
         ResponseTimeout, Status, Undrained, UnknownAnswer, Upgrade,
     };
+
+    /// `try` has URLs alone.
+    #[test]
+    fn a_wrong_path_is_that_of_a_url_first() {
+        for remedy in [NO_SUCH_PATH, NO_WEBSOCKET] {
+            assert!(remedy.starts_with("Correct the path of the URL"), "{remedy}");
+        }
+    }
 
     #[test]
     fn the_most_frequent_error_decides() {
