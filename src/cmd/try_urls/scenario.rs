@@ -342,7 +342,13 @@ fn read_headers(given: &[String]) -> Result<Vec<HeaderArgument<'_>>, String> {
         let name = name.trim();
         let value = value.trim();
         if name.is_empty() {
-            return Err(format!("--header, the {}. one: write it as 'Name: value'", n + 1));
+            let which = match n {
+                0 => "first".to_owned(),
+                1 => "second".to_owned(),
+                2 => "third".to_owned(),
+                n => format!("{}th", n + 1),
+            };
+            return Err(format!("the {which} --header: write it as 'Name: value'"));
         }
         if headers.iter().any(|header| header.name.eq_ignore_ascii_case(name)) {
             return Err(format!(
@@ -505,7 +511,7 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
     #[test]
     fn what_has_no_place_in_a_scenario_is_refused_without_secrets() {
         for (args, why) in [
-            (["ws://a", "--header=secret"], "--header, the 1. one: write it as 'Name: value'"),
+            (["ws://a", "--header=secret"], "the first --header: write it as 'Name: value'"),
             (["http://a", "--first=x"], "no URL is a WebSocket's"),
             (["ws://a", "--ca=secret.pem"], "--ca: no URL is one of TLS (https://, wss://)"),
             (["http://a", "--insecure"], "--insecure: no URL is one of TLS"),
