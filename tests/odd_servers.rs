@@ -527,13 +527,26 @@ fn messages_out_of_order_have_no_wrong_times() {
 
 #[test]
 fn numbers_that_begin_again_at_their_width_are_no_repeats() {
-    let wraps = numbered(|n| (now_s(), (n + (1 << 32) - 8) % (1 << 32)));
-    let world = world(wraps, &format!("{OWN}transport = \"websocket\""));
+    let wide: fn(i64) -> (f64, i64) = |n| (now_s(), (n + (1 << 32) - 8) % (1 << 32));
+    let byte: fn(i64) -> (f64, i64) = |n| (now_s(), (n + 248) % 256);
+    crate::support::at_once([wide, byte], |message| {
+        let world = world(numbered(message), &format!("{OWN}transport = \"websocket\""));
+        let output = finish(&mut world.run(&[]));
+        crate::support::expect_ran(&world, &output);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("numbers began again at the lowest of their width"), "{text}");
+        assert!(!text.contains("came again") && !text.contains("came before"), "{text}");
+    });
+}
+
+#[test]
+fn a_number_that_is_too_far_from_the_first_is_not_called_none() {
+    let far = numbered(|n| (now_s(), if n % 4 == 0 { n } else { i64::MIN + n }));
+    let world = world(far, &format!("{OWN}transport = \"websocket\""));
     let output = finish(&mut world.run(&[]));
-    crate::support::expect_ran(&world, &output);
     let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("numbers began again at the lowest of their width"), "{text}");
-    assert!(!text.contains("came again"), "{text}");
+    assert!(text.contains("too far from the client's first to be placed"), "{text}");
+    assert!(!text.contains("had no number where"), "{text}");
 }
 
 #[test]

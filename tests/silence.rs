@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wsbench::internals::result::file::read;
 
 /// How many messages a client gets, by its number from 0.
@@ -107,6 +107,114 @@ fn a_server_that_answers_no_poll_for_a_time_is_named() {
         ));
         let text = said_by(&world, 0);
         assert_eq!(text.contains("the server was silent for up to"), is_silent, "{text}");
+    });
+}
+
+/// The fields of a message that is the update with this number.
+fn update(number: u32) -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    format!("{{\"t\": {}, \"seq\": {number}}}", since.as_millis())
+}
+
+/// Serves WebSocket: ten messages a second to each client, for ten seconds; what waited in a pause comes after it.
+fn pushes(message: fn(u32) -> String, pause_after: Option<u32>) -> SocketAddr {
+    serve(move |mut stream| {
+        if answer_upgrade(&mut stream, UPGRADED).is_none() {
+            return;
+        }
+        let began = Instant::now();
+        for number in 1..=100 {
+            if Some(number) == pause_after {
+                std::thread::sleep(Duration::from_secs(2));
+            }
+            let frame = server_frame(1, message(number).as_bytes());
+            if stream.write_all(&frame).is_err() {
+                return;
+            }
+            let due = Duration::from_millis(100) * number;
+            std::thread::sleep(due.saturating_sub(began.elapsed()));
+        }
+    })
+}
+
+const OWN: &str = "[message]\ntime = \"/t\"\nsequence = \"/seq\"";
+
+/// What keeps a stream alive, or comes again, is no sign that the feed goes on; nor do later updates hide a pause.
+#[test]
+fn a_feed_that_stops_or_stalls_is_named_whatever_else_comes() {
+    type Case = (fn(u32) -> String, Option<u32>, &'static str, Option<&'static str>);
+    let stopped = "no new update came in the last";
+    let cases: [Case; 5] = [
+        (|n| if n < 40 { update(n) } else { "{\"ka\": 1}".to_owned() }, None, "", Some(stopped)),
+        (|n| update(n.min(40)), None, "semantics = \"snapshot\"\nbatch = \"100ms\"", Some(stopped)),
+        (
+            update,
+            Some(35),
+            "",
+            Some("the usual time between two: if the time in messages is that of sending"),
+        ),
+        (
+            update,
+            Some(35),
+            "rate = \"10/s\"",
+            Some("the rate that the scenario states makes one each 100"),
+        ),
+        (update, None, "", None),
+    ];
+    at_once(cases, |(message, pause_after, feed, expected)| {
+        let feed = format!("[feed]\n{feed}\n{OWN}");
+        let world = world(pushes(message, pause_after), &feed, "");
+        let output = finish(&mut world.run(&["--reports", "json,text"]));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        match expected {
+            Some(expected) => assert!(text.contains(expected), "{expected}: {text}"),
+            None => assert!(!text.contains("no new update"), "{text}"),
+        }
+    });
+}
+
+/// Answers with the update of the moment, and from the third second on with the same, or with none.
+fn stops_to_change(last: fn() -> Option<String>) -> SocketAddr {
+    let first = Arc::new(OnceLock::new());
+    serve(move |mut stream| {
+        let mut kept = None;
+        while request(&mut stream).is_some() {
+            let since = first.get_or_init(Instant::now).elapsed();
+            std::thread::sleep(Duration::from_millis(50));
+            let number = u32::try_from(since.as_millis() / 50).expect("a short run");
+            let body = match since.as_secs() {
+                0..3 => Some(update(number)),
+                _ => kept.get_or_insert_with(last).clone(),
+            };
+            let answer = match body {
+                Some(body) => {
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+                }
+                None => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+            };
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn clients_that_ask_and_get_nothing_new_until_the_end_are_named() {
+    let cases: [(fn() -> Option<String>, &str); 3] = [
+        (|| Some(update(1_000)), "polling\"\ninterval = \"100ms\""),
+        (|| None, "polling\"\ninterval = \"100ms\""),
+        (|| None, "long-polling\""),
+    ];
+    at_once(cases, |(last, transport)| {
+        let world = World::new(&format!(
+            "clients = [3]\nwarmup = \"200ms\"\nduration = \"6s\"\ncooldown = \"100ms\"\n\
+             driver_lateness = \"900ms\"\n[server]\nurl = \"http://{}\"\n{OWN}\n\
+             [[series]]\ntransport = \"{transport}\n",
+            stops_to_change(last)
+        ));
+        let text = said_by(&world, 0);
+        assert!(text.contains("no new update came in the last"), "{transport}: {text}");
     });
 }
 

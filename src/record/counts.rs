@@ -47,7 +47,9 @@ counts! {
     identified,
     /// Messages with a number in the server's own form.
     numbered,
-    /// Of these, messages with a number that is lower than every one before it: the numbers count down.
+    /// Messages with a number that is too far from the client's first to be counted with the others.
+    unplaced_numbers,
+    /// Of `numbered`, messages with a number that is lower than every one before it: the numbers count down.
     numbers_down,
     /// Messages with a time that is earlier than that of the message before, by more than both are exact.
     times_back,
@@ -70,14 +72,28 @@ counts! {
     unended_messages,
     /// What came of these messages, in bytes.
     unended_bytes,
-    /// Clients of a server of one's own that pushes to which no message came in the measured window.
+    /// Clients of a server of one's own to which no update came in the measured window.
     silent_clients,
-    /// Such clients to which messages stopped to come before its end.
+    /// Such clients to which updates stopped to come before its end.
     stopped_clients,
     /// How long they got none, up to its end, in microseconds, all of them.
     stopped_silence_us,
-    /// The usual time between two messages of each before, in microseconds, all of them.
+    /// The usual time between two updates of each before, in microseconds, all of them.
     stopped_usual_us,
+    /// What they got in the window.
+    stopped_updates,
+    /// Clients to which no update came once for far longer than usual, and then others.
+    paused_clients,
+    /// For how long, in microseconds, all of them.
+    paused_us,
+    /// The usual time between two updates of each, in microseconds, all of them.
+    paused_usual_us,
+    /// Clients of whose window a part was pauses: several periods of the rate without an update.
+    uneven_clients,
+    /// Their pauses, in microseconds, all of them.
+    uneven_pauses_us,
+    /// The longest pause of each, in microseconds, all of them.
+    uneven_longest_us,
     /// Clients that were not connected for a part of the measured window, after they had been set up.
     away_clients,
     /// How long they were not, in microseconds, all of them.

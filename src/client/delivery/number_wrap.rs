@@ -1,7 +1,9 @@
 //! Numbers of messages that begin again, since the highest of their width has come.
 
 /// The highest number of a width, and the lowest that follows it.
-const WIDTHS: [(i128, i128); 9] = [
+const WIDTHS: [(i128, i128); 11] = [
+    (u8::MAX as i128, 0),
+    (i8::MAX as i128, i8::MIN as i128),
     (u16::MAX as i128, 0),
     (i16::MAX as i128, i16::MIN as i128),
     (i32::MAX as i128, 0),
@@ -16,6 +18,15 @@ const WIDTHS: [(i128, i128); 9] = [
 
 /// So close to both ends the numbers before and after must be: some of them may be missing.
 const CLOSE: i128 = 64;
+/// The same of a width of 8 bits: other numbers are near its ends too.
+const CLOSE_OF_A_BYTE: i128 = 4;
+/// No width has fewer numbers.
+const LEAST_WIDTH: i128 = 1 << 8;
+
+/// Returns how close to the ends of a width numbers must be.
+fn close(top: i128, lowest: i128) -> i128 {
+    if top - lowest < LEAST_WIDTH { CLOSE_OF_A_BYTE } else { CLOSE }
+}
 
 /// By how much numbers are higher than they say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +45,20 @@ impl NumberWrap {
         let raised = before.map_or(0, |wrap| wrap.raised);
         let highest = highest.checked_sub(raised)?;
         // No other number is lower than the highest by so much.
-        if highest.saturating_sub(number) < i128::from(i16::MAX) - 2 * CLOSE {
+        if highest.saturating_sub(number) < LEAST_WIDTH - 2 * CLOSE_OF_A_BYTE {
             return None;
         }
         let (top, lowest) = WIDTHS.into_iter().find(|(top, lowest)| {
-            (top - CLOSE..=*top).contains(&highest) && (*lowest..lowest + CLOSE).contains(&number)
+            let close = close(*top, *lowest);
+            (top - close..=*top).contains(&highest) && (*lowest..lowest + close).contains(&number)
         })?;
         let width = top - lowest + 1;
         Some(NumberWrap { raised: raised.checked_add(width)?, width })
+    }
+
+    /// Whether the numbers have 8 bits: others may be at the ends of that width by chance.
+    pub(super) fn is_of_a_byte(&self) -> bool {
+        self.width == LEAST_WIDTH
     }
 
     /// Returns what a number is if it goes on with those before. One of the last ones before the numbers began
@@ -72,7 +89,18 @@ mod tests {
             assert_eq!(again.number(lowest, end), 2 * (top - lowest + 1) + lowest);
         }
         // Begun anew, repeated, or late.
-        for (highest, number) in [(1_000, 0), (70_000, 0), (65_535, 65_534), (65_535, 40_000)] {
+        for (highest, number) in [
+            (1_000, 0),
+            (70_000, 0),
+            (65_535, 65_534),
+            (65_535, 40_000),
+            // Near the ends of 8 bits, of which others may be: a server that begins anew.
+            (250, 0),
+            (255, 4),
+            (255, 5),
+            (256, 0),
+            (300, 0),
+        ] {
             assert_eq!(NumberWrap::between(None, highest, number), None);
         }
     }

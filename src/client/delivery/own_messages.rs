@@ -103,6 +103,8 @@ struct Newest {
 pub(super) struct Receipt {
     /// Whether it had not come before.
     pub new: bool,
+    /// Whether it has a time or a number.
+    pub identified: bool,
     /// Its number and moment, if it is the client's newest information.
     pub newest: Option<Stamp>,
 }
@@ -143,7 +145,7 @@ impl OwnMessages {
         let channel = self.channels.of(format, fields);
         let first = channel.newest.is_none();
         channel.note_connection(self.reconnects, fields, age);
-        let wrapped = channel.note_wrap(fields);
+        let wrapped = channel.note_wrap(fields, age);
         let place = channel.place(fields);
         let (arrival, late) = channel.classify(fields, place, age, self.asks);
         let mut recorder = client.thread.recorder.borrow_mut();
@@ -153,12 +155,12 @@ impl OwnMessages {
         let counts = &mut recorder.at(phase).counts;
         count_fields(counts, fields, place, age);
         counts.numbers_wrapped += u64::from(wrapped);
+        let is_identified = fields.time.is_some() || place.is_some();
         if matches!(arrival, Arrival::NewestAgain | Arrival::Again) {
             self.count_again(counts, arrival, age);
-            return Receipt { new: false, newest: None };
+            return Receipt { new: false, identified: is_identified, newest: None };
         }
         counts.messages += 1;
-        let is_identified = fields.time.is_some() || place.is_some();
         counts.identified += u64::from(is_identified);
         if arrival == Arrival::New {
             channel.count_new(counts, fields, place, age, now_ns);
@@ -196,7 +198,8 @@ impl OwnMessages {
             channel.advance(fields, place, age, now_ns);
         }
         let is_newest = arrival == Arrival::New && !format.has_channels();
-        Receipt { new: true, newest: is_newest.then(|| stamp(fields, age)).flatten() }
+        let newest = is_newest.then(|| stamp(fields, age)).flatten();
+        Receipt { new: true, identified: is_identified, newest }
     }
 
     /// Counts a message that had come before. A client that asks for the latest may get the same again.
@@ -269,6 +272,7 @@ fn stamp(fields: &MessageFields, age: Age) -> Option<Stamp> {
 fn count_fields(counts: &mut Counts, fields: &MessageFields, place: Option<u64>, age: Age) {
     counts.unstamped += u64::from(fields.time.is_none());
     counts.numbered += u64::from(place.is_some());
+    counts.unplaced_numbers += u64::from(place.is_none() && fields.sequence.is_some());
     counts.joined_texts += u64::from(fields.texts_behind);
     counts.listed_updates += u64::from(fields.listed);
     age.count(counts);
@@ -330,11 +334,12 @@ impl Channel {
         self.first?.checked_add(i128::from(place) - i128::from(FIRST))
     }
 
-    /// Whether the numbers begin again with this message, since the highest of their width has come.
-    fn note_wrap(&mut self, fields: &MessageFields) -> bool {
+    /// Whether the numbers begin again with this message, since the highest of their width has come. Of 8 bits one
+    /// that was published before the last, by its time, comes again.
+    fn note_wrap(&mut self, fields: &MessageFields, age: Age) -> bool {
         let (Some(number), Some(highest)) = (fields.sequence, self.highest()) else { return false };
         let wrap = NumberWrap::between(self.wrap.as_deref(), highest, number);
-        wrap.is_some_and(|wrap| {
+        wrap.filter(|wrap| !(wrap.is_of_a_byte() && self.goes_back(age))).is_some_and(|wrap| {
             self.wrap = Some(Box::new(wrap));
             true
         })

@@ -15,7 +15,7 @@ use crate::client::delivery::own_messages::{OwnMessages, Receipt};
 use crate::client::delivery::own_reader::OwnMessage;
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
 use crate::client::delivery::shared::SharedDelivery;
-use crate::client::delivery::silence::Silence;
+use crate::client::delivery::silence::{Sign, Silence};
 use crate::client::delivery::skipped::Skipped;
 use crate::feed::{Feed, Stamp, Topic, Workload};
 use crate::protocol::message::MessageReader;
@@ -44,7 +44,7 @@ pub(crate) struct DeliveryTracker {
     own: Option<Box<OwnMessages>>,
     /// Whether the client asks for each message.
     asks: bool,
-    /// Whether messages come at all.
+    /// Whether updates come at all.
     silence: Silence,
 }
 
@@ -99,7 +99,6 @@ impl DeliveryTracker {
             let (message, format) = own.take();
             return self.deliver_own(message, &format, client, phase, now_ns);
         }
-        self.note_message(client, phase, now_ns);
         let unstamped = inbox.take_unstamped();
         if let Some(sample) = inbox.take_sample()
             && unstamped > 0
@@ -109,23 +108,28 @@ impl DeliveryTracker {
         }
         client.message_completed(phase, unstamped);
         client.texts_joined(phase, inbox.take_texts_behind());
-        let mut new = unstamped > 0;
         let stamps = inbox.take_stamps();
-        if stamps.as_slice().is_empty() && !new {
+        let identified = !stamps.as_slice().is_empty();
+        if !identified && unstamped == 0 {
             client.trace(TraceKind::Empty, now_ns, None);
+            return false;
         }
+        let mut new = false;
         for stamp in stamps {
             let arrival = self.receive(client, phase, stamp, now_ns);
             new |= matches!(arrival, Arrival::New | Arrival::Late);
         }
-        new
+        self.note_sign(Sign { identified, new: new || !identified }, client, phase, now_ns);
+        new || unstamped > 0
     }
 
-    /// Notes that a message came, if nobody asked for it and nothing else says how many should come.
+    /// Notes what a message says of the feed, if nothing else says how many updates should come.
     #[inline]
-    fn note_message(&mut self, client: &ClientCore, phase: Phase, now_ns: u64) {
-        if phase == Phase::Steady && !self.asks && !client.thread.source.is_bundled() {
-            self.silence.note(client.thread.window.get(), now_ns);
+    fn note_sign(&mut self, sign: Sign, client: &ClientCore, phase: Phase, now_ns: u64) {
+        let thread = &client.thread;
+        if !thread.source.is_bundled() {
+            let measured = phase == Phase::Steady;
+            self.silence.note(sign, &thread.spec, thread.window.get(), measured, now_ns);
         }
     }
 
@@ -139,7 +143,6 @@ impl DeliveryTracker {
         now_ns: u64,
     ) -> bool {
         if self.asks || !matches!(message, OwnMessage::Ignored(_)) {
-            self.note_message(client, phase, now_ns);
             client.message_completed(phase, 0);
         }
         let OwnMessage::Update(fields) = message else {
@@ -152,7 +155,9 @@ impl DeliveryTracker {
         let skipped = self.skipped;
         let asks = self.asks;
         let own = self.own.get_or_insert_with(|| Box::new(OwnMessages::new(format, skipped, asks)));
-        let Receipt { new, newest } = own.receive(client, phase, format, &fields, now_ns);
+        let received = own.receive(client, phase, format, &fields, now_ns);
+        let Receipt { new, identified, newest } = received;
+        self.note_sign(Sign { identified, new }, client, phase, now_ns);
         let kind = if new { TraceKind::Update } else { TraceKind::Empty };
         client.trace(kind, now_ns, newest);
         if let Some(newest) = newest {
@@ -341,9 +346,7 @@ impl DeliveryTracker {
     /// Counts, at the end of the load, the last stretch of age, the published updates and the
     /// missing ones. Of a load that was cut short only the lost ones are counted.
     pub(crate) fn settle(&mut self, client: &ClientCore) {
-        if !self.asks {
-            self.silence.count(client);
-        }
+        self.silence.count(client);
         if client.thread.spec.workload.is_shared() {
             let new = || Box::new(SharedDelivery::new(&client.thread.spec));
             return self.shared.take().unwrap_or_else(new).settle(client);

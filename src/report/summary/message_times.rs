@@ -400,9 +400,15 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     );
     let partly = counts.unstamped < counts.messages && own.time.is_some();
     say(if partly { counts.unstamped } else { 0 }, "messages had no time where the scenario says");
-    let unnumbered = counts.messages.saturating_sub(counts.numbered);
+    let unplaced = counts.unplaced_numbers;
+    let unnumbered = counts.messages.saturating_sub(counts.numbered).saturating_sub(unplaced);
     let partly = own.sequence && counts.numbered > 0;
     say(if partly { unnumbered } else { 0 }, "messages had no number where the scenario says");
+    say(
+        unplaced,
+        "messages had a number that is too far from the client's first to be placed: what is missing and what \
+         came again is not counted of them",
+    );
     if let Some(time) = own.time.filter(|time| time.clock_bound_ns.is_some())
         && has_times(&counts)
     {
