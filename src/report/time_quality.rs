@@ -33,7 +33,7 @@ impl TimeQuality {
             return figure;
         }
         let below = self.exact_us.max(us.floor() as u64 + 1);
-        // It is the same for all, so that a list of reasons has it once, and names no bound beside another.
+        // It is the same for all, so that a list of reasons has it once, without a bound that differs from the figure's.
         let exact = human_us(self.exact_us as f64);
         let why = format!("too short to be known: the times in messages are exact to {exact}");
         Figure::Absent(Absence { below: Some(below), ..why.into() })

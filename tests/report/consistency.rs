@@ -224,7 +224,7 @@ fn there_is_no_age_if_no_message_of_the_window_has_a_time() {
     let counts = &mut result.cases.get_mut(&0).unwrap().total.phases.steady.counts;
     counts.unstamped = counts.messages;
     let absent = age(&result);
-    assert!(absent.reason().is_some_and(|why| why.contains("no message")), "{absent:?}");
+    assert!(absent.reason().is_some_and(|why| why.contains("no stamp")), "{absent:?}");
     assert!(!said(&summarise(&result)).contains("old on average"));
 }
 

@@ -375,8 +375,8 @@ mod tests {
     fn what_a_scenario_has_already_is_no_remedy() {
         let of = |semantics: &str, asks| {
             let plan = serde_json::json!({ "feed": { "semantics": semantics } });
-            let told = say_so(&Setting::of(&plan), asks);
-            (told.contains("semantics = "), told.contains("batch"))
+            let remedy = say_so(&Setting::of(&plan), asks);
+            (remedy.contains("semantics = "), remedy.contains("batch"))
         };
         assert_eq!(of("snapshot", false), (false, true));
         assert_eq!(of("log", false), (true, true));
