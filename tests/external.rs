@@ -148,7 +148,7 @@ fn an_upgrade_that_is_answered_as_a_request_is_given_up_at_once_with_what_was_sa
         let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
         for wanted in [
             &format!("upgrade refused with status {message}"),
-            "Correct the path, at which there is no WebSocket",
+            "Correct the path of the URL, at which there is no WebSocket",
             "audit: 8 connections, 0 bytes unexplained",
         ] {
             assert!(text.contains(wanted), "{engine} {wanted:?}\n{text}");

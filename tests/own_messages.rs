@@ -383,7 +383,7 @@ fn percentiles_below_what_the_times_are_exact_to_are_no_figures() {
     let limit = "[[limit]]\nmetric = \"delivery_latency\"\ncondition = \"p(50) < 2s\"\n";
     let world = scenario("websocket", websocket(SCRIPT), &message, limit);
     let found = run(&world, None);
-    assert!(found.why("delivery_latency_us_p50").contains("below 1 s"), "{}", found.row);
+    assert!(found.why("delivery_latency_us_p50").contains("exact to 1 s"), "{}", found.row);
     assert!(found.text.contains("< 1,000"), "{}", found.text);
     assert!(found.text.contains("1 of 1 kept"), "{}", found.text);
     // A limit below it could not be decided.
@@ -556,7 +556,10 @@ fn nothing_is_made_of_times_that_are_too_coarse() {
         for column in ["delivery_latency_us_p50", "age_of_information_us_mean", "peak_age_us_p50"] {
             assert!(row[column].is_null(), "{column}: {row}");
             let why = row["absent"][column].as_str().expect("a reason");
-            assert!(why.starts_with("below ") && why.contains("the times in messages"), "{why}");
+            assert!(
+                why.starts_with("too short to be known") && why.contains("the times in messages"),
+                "{why}"
+            );
         }
         let columns = [
             ("timeseries.csv", "delivery_latency_us_p50"),

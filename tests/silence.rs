@@ -201,7 +201,8 @@ fn stops_to_change(last: fn() -> Option<String>) -> SocketAddr {
 
 #[test]
 fn clients_that_ask_and_get_nothing_new_until_the_end_are_named() {
-    let cases: [(fn() -> Option<String>, &str); 3] = [
+    type Case = (fn() -> Option<String>, &'static str);
+    let cases: [Case; 3] = [
         (|| Some(update(1_000)), "polling\"\ninterval = \"100ms\""),
         (|| None, "polling\"\ninterval = \"100ms\""),
         (|| None, "long-polling\""),

@@ -171,10 +171,8 @@ impl OwnMessages {
         } else {
             channel.note_between(place);
         }
-        let skipped_in = match arrival {
-            Arrival::Late => Some(late.map_or(phase, |(skipped_in, _)| skipped_in)),
-            _ => None,
-        };
+        let skipped_in =
+            (arrival == Arrival::Late).then(|| late.map_or(phase, |(skipped_in, _)| skipped_in));
         let jump = channel.jump(place).filter(|_| skipped_in.is_none());
         let jumped = jump.map_or(0, |(from, until)| until - from);
         // What keeps a stream alive is no update.

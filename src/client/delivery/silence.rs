@@ -155,7 +155,8 @@ impl Silence {
 
     /// Returns for how long no update came before the next, if that was once only, and far longer than usual.
     fn paused(self, window: (u64, u64)) -> Option<Stopped> {
-        let (longest_us, second_us) = (u64::from(self.longest_us), u64::from(self.second_us));
+        let longest_us = u64::from(self.longest_us);
+        let second_us = u64::from(self.second_us);
         let usual_us = self.usual_us(window);
         let least_us = (window_us(window) / LEAST_SHARE)
             .max(usual_us.saturating_mul(TIMES_MEAN))

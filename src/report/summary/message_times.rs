@@ -409,21 +409,22 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
         "messages had a number that is too far from the client's first to be placed: what is missing and what \
          came again is not counted of them",
     );
-    if let Some(time) = own.time.filter(|time| time.clock_bound_ns.is_some())
+    if let Some(ns) = own.time.and_then(|time| time.clock_bound_ns)
         && has_times(&counts)
     {
-        let exact = human_ns(resolution_ns(group, setting) as f64);
-        let bound = match time.clock_bound_ns {
-            Some(0) | None => String::new(),
-            Some(ns) => {
-                format!(", {} of them what the server's clock may be off", human_ns(ns as f64))
-            }
-        };
-        out.push(format!(
-            "the delivery latency is from the time in messages, exact to {exact}{bound}"
-        ));
+        out.push(exactness(group, setting, ns));
     }
     out
+}
+
+/// Says what the delivery latency is from, and how exact, if the server's clock may be off by so much.
+fn exactness(group: &Group, setting: &Setting, clock_bound_ns: u64) -> String {
+    let exact = human_ns(resolution_ns(group, setting) as f64);
+    let bound = match clock_bound_ns {
+        0 => String::new(),
+        ns => format!(", {} of them what the server's clock may be off", human_ns(ns as f64)),
+    };
+    format!("the delivery latency is from the time in messages, exact to {exact}{bound}")
 }
 
 #[cfg(test)]

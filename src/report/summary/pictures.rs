@@ -227,16 +227,14 @@ fn known_saw(trace: &Trace, length_ns: f64, mean_us: &Figure) -> (Vec<(f64, f64)
 /// Returns why no update of a client is shown.
 fn no_corner(trace: &Trace) -> String {
     let has_update = trace.events.iter().any(|event| event.kind == TraceKind::Update);
-    match has_update {
-        true => NO_EARLY_UPDATE.to_owned(),
-        false if trace.events.len() >= TRACED_EVENTS => {
-            let kept = thousands(TRACED_EVENTS as u64);
-            format!(
-                "the record of a client ends after {kept} events, and none of these was an update"
-            )
-        }
-        false => NO_UPDATE.to_owned(),
+    if has_update {
+        return NO_EARLY_UPDATE.to_owned();
     }
+    if trace.events.len() < TRACED_EVENTS {
+        return NO_UPDATE.to_owned();
+    }
+    let kept = thousands(TRACED_EVENTS as u64);
+    format!("the record of a client ends after {kept} events, and none of these was an update")
 }
 
 /// The age rises with time and falls where something newer comes.
