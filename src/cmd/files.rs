@@ -98,14 +98,34 @@ fn fill(to: impl Write, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
 fn try_folder(folder: &Path) -> Outcome<()> {
     let shown = folder.display();
     fs::create_dir_all(folder).map_err(at(format!("cannot create {shown}")))?;
-    let probe = folder.join(format!(".probe.{}", std::process::id()));
-    // A new file: what is there may be a pipe, which keeps whoever opens it waiting.
-    let mut options = OpenOptions::new();
-    let opened = options.write(true).create_new(true).open(&probe);
-    let tried = opened.and_then(|mut file| file.write_all(&[0; 64 * 1024]));
-    // It may never have been created.
-    let _ = fs::remove_file(&probe);
+    let tried = new_file(folder).and_then(|(mut file, path)| {
+        let written = file.write_all(&[0; 64 * 1024]);
+        let _ = fs::remove_file(path);
+        written
+    });
     tried.map_err(at(format!("cannot write to {shown}")))
+}
+
+/// More names are not tried.
+const NAMES: u32 = 1_000;
+
+/// Creates a file in a folder that nobody else has: another container may have the same process number.
+fn new_file(folder: &Path) -> io::Result<(File, PathBuf)> {
+    // A new one: what is there may be a pipe, which keeps whoever opens it waiting.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let process = std::process::id();
+    let mut number = 0;
+    loop {
+        let path = folder.join(format!(".probe.{process}.{number}"));
+        match options.open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < NAMES => {
+                number += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Creates the folder, and finds out before the run whether reports and so many bytes of results can
