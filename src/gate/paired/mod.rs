@@ -1,7 +1,7 @@
 //! B against A over pairs of runs: which metrics got worse, and whether more pairs would decide it.
 //!
 //! Drift and noise of the machine are excluded by the design, not by a model: the two runs of a pair
-//! follow each other, and a coin decides which is first ([`order`]). If B is the same as A, then each
+//! take place at the same time, or one after the other, and a coin decides which is first ([`order`]). If B is the same as A, then each
 //! log ratio `x = ln(B/A)` has either sign with equal chance **by that coin**, whatever drifts,
 //! bursts or heavy tails the machine has, and the signed-rank distribution is exact
 //! ([`signed_rank`](crate::gate::signed_rank)).
