@@ -36,7 +36,7 @@ fn answer(each: impl Fn(usize) -> Option<Vec<u8>> + Clone + Send + 'static) -> S
 }
 
 const TIMES: &str = "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
-                     driver_lateness = \"500ms\"\ntimeout = \"3s\"\ndrain = \"1s\"\n";
+                     driver_lateness = \"1s\"\ntimeout = \"3s\"\ndrain = \"1s\"\n";
 
 fn run(address: SocketAddr, series: &str) -> (World, Output) {
     let world = World::new(&format!(
@@ -444,7 +444,7 @@ fn update(at_s: f64) -> String {
 /// Polls such a server with three clients, ten times a second each, and returns what was printed.
 fn poll(body: impl Fn() -> String + Clone + Send + 'static, feed: &str, code: i32) -> String {
     let world = World::new(&format!(
-        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"1s\"\nduration = \"2s\"\n\
          cooldown = \"100ms\"\n[message]\ntime = \"/t\"\nunit = \"ms\"\n{feed}\n[server]\nurl = \"http://{}\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n",
         answer(move |_| Some(body().into_bytes()))

@@ -12,7 +12,7 @@ const SCENARIO: &str = r#"
 name = "captured"
 clients = [20]
 warmup = "300ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "2s"
 cooldown = "200ms"
 [feed]

@@ -180,7 +180,7 @@ fn held(at_end: AtEnd) -> SocketAddr {
 fn ends(address: SocketAddr, series: &str, case: &str) {
     let world = World::new(&format!(
         "clients = [3]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
-         timeout = \"20s\"\ndrain = \"20s\"\ndriver_lateness = \"500ms\"\n\
+         timeout = \"20s\"\ndrain = \"20s\"\ndriver_lateness = \"1s\"\n\
          [server]\nurl = \"http://{address}\"\n[[series]]\n{series}\n"
     ));
     let began = Instant::now();

@@ -11,7 +11,7 @@ const DELAYED: &str = r#"
 name = "delayed"
 clients = [30]
 warmup = "400ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "2s"
 cooldown = "200ms"
 timeout = "5s"
@@ -241,7 +241,7 @@ fn long_polls_behind_a_line_with_jitter_cost_what_is_predicted() {
 name = "held"
 clients = [50]
 warmup = "500ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "2s"
 cooldown = "500ms"
 delay = "30ms"
@@ -267,7 +267,7 @@ fn a_websocket_client_sends_again_while_bytes_are_in_the_delay_line() {
 name = "pipelined"
 clients = [5]
 warmup = "500ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "2s"
 cooldown = "600ms"
 delay = "150ms"

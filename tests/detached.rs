@@ -18,7 +18,7 @@ fn scenario(duration: &str) -> World {
         "scenario.toml",
         format!(
             "clients = [4]\nwarmup = \"200ms\"\nduration = \"{duration}\"\ncooldown = \"100ms\"\n\
-             driver_lateness = \"500ms\"\n[server]\nurl = \"http://127.0.0.1:{{port}}\"\n\
+             driver_lateness = \"1s\"\n[server]\nurl = \"http://127.0.0.1:{{port}}\"\n\
              command = [\"sh\", \"-c\", {script:?}]\n[[series]]\ntransport = \"websocket\"\n"
         ),
     );

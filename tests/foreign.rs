@@ -42,7 +42,7 @@ fn stamp(sequence: u64, ahead_ns: u64) -> Option<Vec<u8>> {
 /// Runs three clients of such a server for two seconds, and returns what was printed with the row.
 fn run(script: Script, feed: &str, code: i32) -> (String, serde_json::Value) {
     let world = World::new(&format!(
-        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"1s\"\nduration = \"2s\"\n\
          cooldown = \"100ms\"\ndrain = \"1s\"\n[feed]\n{feed}\n[server]\nurl = \"http://{}\"\n\
          [[series]]\ntransport = \"websocket\"\n[[limit]]\n\
          condition = \"wire_bytes_per_message > 0 B\"\n",
@@ -135,7 +135,7 @@ fn polled(latest: Latest) -> SocketAddr {
 /// Polls such a server for three seconds.
 fn poll(latest: Latest, feed: &str, code: i32) -> (String, serde_json::Value) {
     let world = World::new(&format!(
-        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"3s\"\n\
+        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"1s\"\nduration = \"3s\"\n\
          cooldown = \"100ms\"\n[feed]\n{feed}\n[server]\nurl = \"http://{}\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\n",
         polled(latest)

@@ -98,7 +98,7 @@ fn init_says_what_it_wrote_and_a_shipped_scenario_is_found_by_name() {
 #[test]
 fn outputs_that_cannot_be_written_do_not_end_a_run() {
     let world = World::new(
-        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"500ms\"\nduration = \"300ms\"\ncooldown = \"100ms\"\n\
+        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"1s\"\nduration = \"300ms\"\ncooldown = \"100ms\"\n\
          [[series]]\ntransport = \"websocket\"\n",
     );
     let full = || std::fs::File::options().write(true).open("/dev/full").expect("there is one");

@@ -127,7 +127,7 @@ const TIME_AND_NUMBER: &str = "time = \"/t\"\nsequence = \"/seq\"";
 /// Three clients of a server, two seconds.
 fn scenario(transport: &str, server: SocketAddr, message: &str, more: &str) -> World {
     World::new(&format!(
-        "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+        "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"1s\"\nduration = \"2s\"\n\
          cooldown = \"300ms\"\ndrain = \"1s\"\n[server]\nurl = \"http://{server}\"\n\
          [message]\n{message}\n[[series]]\ntransport = \"{transport}\"\n{more}"
     ))
@@ -461,7 +461,7 @@ fn answers_that_come_twice_or_to_all_are_named() {
             }
         });
         let world = World::new(&format!(
-            "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+            "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"1s\"\nduration = \"2s\"\n\
              cooldown = \"300ms\"\ndrain = \"1s\"\n[feed]\nworkload = \"echo\"\nrate = \"10/s\"\n\
              [server]\nurl = \"http://{address}\"\n[message]\nid = \"/to\"\n\
              [[series]]\ntransport = \"websocket\"\nsend = '{{\"call\":{{id}}}}'\n"
@@ -485,7 +485,7 @@ fn answers_that_come_twice_or_to_all_are_named() {
 fn round_trips_are_found_by_the_numbers_in_answers() {
     let scenario = |address: SocketAddr| {
         format!(
-            "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+            "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"1s\"\nduration = \"2s\"\n\
              cooldown = \"300ms\"\ndrain = \"1s\"\n[feed]\nworkload = \"echo\"\nrate = \"20/s\"\n\
              [server]\nurl = \"http://{address}\"\n[message]\nid = \"/reply/to\"\n\
              [[series]]\ntransport = \"websocket\"\ndata = \"keys.txt\"\n\

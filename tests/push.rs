@@ -38,7 +38,7 @@ const ENGINES: [&str; 2] = ["raw", "tungstenite"];
 
 fn world(address: std::net::SocketAddr, engine: &str) -> World {
     World::new(&format!(
-        "clients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
+        "clients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"1s\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
          drain = \"3s\"\ntimeout = \"3s\"\n[feed]\nrate = \"1/s\"\n[server]\n\
          url = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\nreconnect = \"30s\"\n\
          engine = \"{engine}\"\n"

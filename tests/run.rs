@@ -15,7 +15,7 @@ const SMALL: &str = r#"
 name = "small"
 clients = [40]
 warmup = "400ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "2s"
 cooldown = "200ms"
 timeout = "5s"
@@ -124,7 +124,7 @@ fn everything_is_there(world: &World) {
 fn every_transport_runs_and_its_bytes_add_up() {
     at_once(TRANSPORTS, |transport| {
         let world = World::new(&format!(
-            "clients = [10]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+            "clients = [10]\nwarmup = \"200ms\"\ndriver_lateness = \"1s\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
              [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"{}\"\n",
             transport.name
         ));
@@ -139,7 +139,7 @@ fn every_transport_runs_and_its_bytes_add_up() {
 fn every_update_of_a_log_reaches_its_client_by_every_transport() {
     let polling = "[[series]]\ntransport = \"polling\"\n";
     let world = World::new(&format!(
-        "clients = [10]\nwarmup = \"400ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
+        "clients = [10]\nwarmup = \"400ms\"\ndriver_lateness = \"1s\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
          [feed]\nrate = \"20/s\"\narrivals = \"poisson\"\nsemantics = \"log\"\n\
          {polling}interval = \"200ms\"\n\
          {polling}interval = \"50ms\"\nlabel = \"new\"\nconnection = \"new\"\n\
@@ -168,7 +168,7 @@ fn the_engines_agree_on_bytes() {
     };
     let minimal = "request_head = \"minimal\"\nresponse_head = \"minimal\"";
     let world = World::new(&format!(
-        "clients = [10]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+        "clients = [10]\nwarmup = \"200ms\"\ndriver_lateness = \"1s\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
          [feed]\nrate = \"5/s\"\n{}{}{}{}{}{}",
         series("raw", "raw", ""),
         series("reqwest", "app", ""),
@@ -242,7 +242,7 @@ fn json_is_all_that_is_printed_and_a_result_renders_again() {
 #[test]
 fn a_closed_loop_polls_back_to_back_and_has_no_schedule_to_be_late_for() {
     let world = World::new(
-        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\ncooldown = \"0s\"\n\
+        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"1s\"\nduration = \"500ms\"\ncooldown = \"0s\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"back-to-back\"\n",
     );
     let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
@@ -259,7 +259,7 @@ fn a_closed_loop_polls_back_to_back_and_has_no_schedule_to_be_late_for() {
 #[test]
 fn heads_from_files_go_over_the_wire_as_they_are() {
     let world = World::new(
-        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
+        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"1s\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
          request_head = \"request.http\"\nresponse_head = \"response.http\"\n",
     );
@@ -515,7 +515,7 @@ fn a_worker_that_was_stopped_is_a_late_driver_of_what_is_pushed() {
 fn the_kernels_timestamps_tell_how_long_bytes_waited_for_the_driver() {
     let world = World::new(
         "clients = [20]\nwarmup = \"300ms\"\nduration = \"2s\"\ncooldown = \"200ms\"\n\
-         driver_lateness = \"500ms\"\n[feed]\nrate = \"10/s\"\n\
+         driver_lateness = \"1s\"\n[feed]\nrate = \"10/s\"\n\
          [[series]]\ntransport = \"websocket\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
          [[series]]\ntransport = \"websocket\"\nengine = \"tungstenite\"\nlabel = \"library\"\n",

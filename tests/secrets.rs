@@ -59,7 +59,7 @@ fn echoing() -> SocketAddr {
 fn scenario(address: SocketAddr, more: &str) -> String {
     format!(
         "clients = [2]\nwarmup = \"200ms\"\nduration = \"800ms\"\ncooldown = \"100ms\"\n\
-         driver_lateness = \"500ms\"\ntimeout = \"2s\"\ndrain = \"1s\"\n\
+         driver_lateness = \"1s\"\ntimeout = \"2s\"\ndrain = \"1s\"\n\
          [server]\nurl = \"http://{address}\"\n{more}"
     )
 }

@@ -44,7 +44,7 @@ fn web_server(world: &World) -> (Server, u16) {
 fn scenario(server: &str) -> String {
     format!(
         "clients = [4]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
-         driver_lateness = \"500ms\"\n[server]\n{server}\npaths = {{ polling = \"/scenario.toml\" }}\n\
+         driver_lateness = \"1s\"\n[server]\n{server}\npaths = {{ polling = \"/scenario.toml\" }}\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\nrequest_head = \"minimal\"\n"
     )
 }
@@ -157,7 +157,7 @@ fn a_started_server_with_tls_is_asked_with_tls() {
     let server = |ready: &str| {
         format!(
             "clients = [4]\nwarmup = \"200ms\"\nduration = \"500ms\"\ncooldown = \"100ms\"\n\
-             driver_lateness = \"500ms\"\n[server]\nurl = \"https://127.0.0.1:{{port}}\"\n\
+             driver_lateness = \"1s\"\n[server]\nurl = \"https://127.0.0.1:{{port}}\"\n\
              tls = {{ insecure = true }}\n{ready}command = [{:?}, \"serve\", \"--tls\", \"--bind\", \
              \"127.0.0.1:{{port}}\", \"--rate\", \"20/s\"]\n[[series]]\ntransport = \"websocket\"\n",
             env!("CARGO_BIN_EXE_wsbench")
@@ -291,7 +291,7 @@ fn fill_control_group(folder: PathBuf) {
 
 /// A pushed series of 300 messages.
 const PUSHED: &str = "clients = [10]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
-                      driver_lateness = \"500ms\"\n[feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n";
+                      driver_lateness = \"1s\"\n[feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n";
 
 /// What is kept of each message is what the memory grows by, of a server that is started; and a sound one grows
 /// by less than a page for ten messages, the bundled one too.

@@ -313,7 +313,7 @@ fn errors_that_a_valid_row_tolerates_are_no_failures() {
             }
         }
     });
-    let (_, output) = run_with(address, POLLING, "driver_lateness = \"500ms\"");
+    let (_, output) = run_with(address, POLLING, "driver_lateness = \"1s\"");
     let all = said(&output);
     let text = one_line(&all);
     assert_eq!(output.status.code(), Some(0), "{text}");
@@ -375,7 +375,7 @@ fn a_slow_server_is_late_and_its_losses_are_checked() {
         // One client, whose numbers follow one another.
         let world = World::new(&format!(
             "clients = [1]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
-             timeout = \"3s\"\ndrain = \"3s\"\ndriver_lateness = \"500ms\"\n\
+             timeout = \"3s\"\ndrain = \"3s\"\ndriver_lateness = \"1s\"\n\
              [feed]\nsemantics = \"log\"\n[message]\nsequence = \"/n\"\n\
              [server]\nurl = \"http://{address}\"\n[[series]]\n{POLLING}\nlabel = \"it\"\n"
         ));

@@ -19,7 +19,7 @@ fn every_way(feed: &str, root: &str) -> World {
 name = "every-way"
 clients = [5]
 warmup = "200ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "800ms"
 cooldown = "500ms"
 timeout = "5s"
@@ -185,7 +185,7 @@ fn distributions_hold(rate: f64, d_ms: u32) {
 name = "laws"
 clients = [120]
 warmup = "500ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "3s"
 cooldown = "1600ms"
 delay = "{d_ms}ms"
@@ -317,7 +317,7 @@ fn a_reconnect_by_last_event_id_neither_loses_nor_repeats() {
 name = "reconnect"
 clients = [1]
 warmup = "500ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "4s"
 cooldown = "200ms"
 
@@ -379,7 +379,7 @@ fn held_requests_that_end_empty_are_counted() {
         r#"
 clients = [10]
 warmup = "300ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "2s"
 cooldown = "500ms"
 

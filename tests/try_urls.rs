@@ -257,7 +257,7 @@ fn a_server_that_is_not_there_is_named_and_the_others_are_measured() {
     let gone = gone.expect("a port was free");
     let scenario = format!(
         "clients = [2]\nwarmup = \"100ms\"\nduration = \"500ms\"\ncooldown = \"100ms\"\n\
-         timeout = \"500ms\"\ndriver_lateness = \"500ms\"\n\
+         timeout = \"500ms\"\ndriver_lateness = \"1s\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\nlabel = \"there\"\nurl = \"http://{}\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\nlabel = \"gone\"\nurl = \"http://{gone}\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\nlabel = \"bundled\"\n",

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const TINY: &str = "clients = [5]\nwarmup = \"100ms\"\nduration = \"500ms\"\n\
-                    driver_lateness = \"500ms\"\n[feed]\nrate = \"10/s\"\n\
+                    driver_lateness = \"1s\"\n[feed]\nrate = \"10/s\"\n\
                     [[series]]\ntransport = \"websocket\"\n";
 /// What is said after a second.
 const WAITING: &str = "waiting until somebody reads";

@@ -13,7 +13,7 @@ interval = "200ms"
 
 fn scenario(clients: u32, feed: &str) -> String {
     format!(
-        "clients = [{clients}]\nwarmup = \"400ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\ncooldown = \"1s\"\n\
+        "clients = [{clients}]\nwarmup = \"400ms\"\ndriver_lateness = \"1s\"\nduration = \"2s\"\ncooldown = \"1s\"\n\
          drain = \"10s\"\n[feed]\n{feed}\n{SERIES}"
     )
 }
@@ -92,7 +92,7 @@ fn an_echo_is_a_round_trip_each_turn_and_every_byte_is_predicted() {
 #[test]
 fn a_closed_echo_has_no_schedule_and_two_segments() {
     let world = World::new(
-        "clients = [4]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+        "clients = [4]\nwarmup = \"200ms\"\ndriver_lateness = \"1s\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
          [feed]\nworkload = \"echo\"\npayload = \"json\"\nsize = \"100B\"\n\
          [[series]]\ntransport = \"websocket\"\necho = \"back-to-back\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"back-to-back\"\n\

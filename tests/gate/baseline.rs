@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock};
 
 /// No series has a schedule, for which the driver could be late on a loaded machine.
-const BUNDLED: &str = "name = \"gated\"\nclients = [4]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
+const BUNDLED: &str = "name = \"gated\"\nclients = [4]\nwarmup = \"300ms\"\ndriver_lateness = \"1s\"\nduration = \"500ms\"\n\
      cooldown = \"200ms\"\n[feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n\
      [[series]]\ntransport = \"sse\"\n[[series]]\ntransport = \"polling\"\n\
      interval = \"back-to-back\"\n";
@@ -199,7 +199,7 @@ fn foreign(mode: u8) -> (World, PathBuf, Arc<AtomicU8>) {
     let mode = Arc::new(AtomicU8::new(mode));
     let address = answering(mode.clone());
     let scenario = format!(
-        "name = \"foreign\"\nclients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
+        "name = \"foreign\"\nclients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"1s\"\nduration = \"500ms\"\n\
          cooldown = \"100ms\"\ntimeout = \"1s\"\ndrain = \"1s\"\n[feed]\nrate = \"10/s\"\n\
          [server]\nurl = \"http://{address}/\"\n[[series]]\ntransport = \"polling\"\n\
          interval = \"back-to-back\"\n"

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const POLLED: &str = "name = \"bisected\"\nclients = [10]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\n\
+const POLLED: &str = "name = \"bisected\"\nclients = [10]\nwarmup = \"0s\"\ndriver_lateness = \"1s\"\n\
     duration = \"300ms\"\ncooldown = \"100ms\"\n[feed]\nrate = \"20/s\"\n\
     [[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\n";
 /// Enough messages for the shift of the whole distribution, in runs as short as can be.
-const PUSHED: &str = "name = \"bisected\"\nclients = [20]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\n\
+const PUSHED: &str = "name = \"bisected\"\nclients = [20]\nwarmup = \"0s\"\ndriver_lateness = \"1s\"\n\
     duration = \"400ms\"\ncooldown = \"100ms\"\n[feed]\nrate = \"50/s\"\n\
     [[series]]\ntransport = \"websocket\"\n";
 /// What each commit's build does: the faults of its server become what the server reads.
@@ -134,7 +134,8 @@ fn the_commit_that_lengthened_a_head_is_found() {
 /// undecided.
 #[test]
 fn the_commit_that_made_messages_late_is_found() {
-    const LATE: &str = "--fault delay=40ms";
+    // Far above what a busy machine adds to half of the messages.
+    const LATE: &str = "--fault delay=100ms";
     let git = GitWorld::of(PUSHED, &[(BUILD, ""), (BUILD, ""), (BUILD, LATE)]);
     // The processor time of so short runs is noise.
     let noisy = [
@@ -147,7 +148,10 @@ fn the_commit_that_made_messages_late_is_found() {
         "--margin",
         "server_cpu_us_per_message=900%",
     ];
-    let output = finish(&mut git.bisect(&noisy, &["sh", "build.sh"]));
+    let mut bisect = git.bisect(&noisy, &["sh", "build.sh"]);
+    let child = bisect.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // Two comparisons, each of 90 s at most, and longer if that does not decide it.
+    let output = wait(child, Duration::from_secs(400));
     expect_code(&output, 0);
     let text = stdout(&output);
     let found = format!("first bad commit:\ncommit {}\n  commit number 2\n", git.commits[2]);

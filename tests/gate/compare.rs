@@ -11,7 +11,7 @@ use wsbench::internals::report::Check;
 use wsbench::internals::result::file::read;
 
 /// A client is sent ten updates in the measured window, which is the first of all.
-const PUSHED: &str = "name = \"tiny\"\nclients = [20]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
+const PUSHED: &str = "name = \"tiny\"\nclients = [20]\nwarmup = \"0s\"\ndriver_lateness = \"1s\"\nduration = \"500ms\"\n\
     cooldown = \"100ms\"\ntimeout = \"1s\"\ndrain = \"1s\"\n[feed]\nrate = \"20/s\"\n\
     [[series]]\ntransport = \"websocket\"\n";
 
@@ -305,7 +305,7 @@ fn useless(answer: &'static [u8], hold: bool) -> String {
 
 #[test]
 fn a_server_that_answers_nothing_useful_fails_by_the_name_of_the_check() {
-    let polled = "name = \"asked\"\nclients = [10]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
+    let polled = "name = \"asked\"\nclients = [10]\nwarmup = \"0s\"\ndriver_lateness = \"1s\"\nduration = \"500ms\"\n\
         cooldown = \"100ms\"\ntimeout = \"500ms\"\ndrain = \"500ms\"\ndelay = \"20ms\"\n\
         [[series]]\ntransport = \"polling\"\ninterval = \"250ms\"\n";
     let error_500 = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";

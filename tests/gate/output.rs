@@ -25,7 +25,7 @@ const SMALL: &str = r#"
 name = "small"
 clients = [10]
 warmup = "200ms"
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "500ms"
 cooldown = "100ms"
 timeout = "5s"
@@ -49,7 +49,7 @@ static RAN: LazyLock<World> = LazyLock::new(|| {
 const NOBODY: &str = r#"
 name = "nobody"
 clients = [1]
-driver_lateness = "500ms"
+driver_lateness = "1s"
 duration = "1s"
 
 [server]

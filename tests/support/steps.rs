@@ -76,7 +76,7 @@ pub fn updates(
 /// A scenario of three clients of such a server, with these settings of the series.
 pub fn world(address: SocketAddr, settings: &str) -> World {
     World::new(&format!(
-        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"1s\"\nduration = \"2s\"\n\
          cooldown = \"100ms\"\ndrain = \"1s\"\ntimeout = \"2s\"\n[server]\nurl = \"http://{address}\"\n\
          [[series]]\n{settings}\n"
     ))
