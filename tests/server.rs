@@ -138,12 +138,16 @@ fn a_head_that_begins_behind_a_poll_is_late_too() {
     assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
 }
 
+/// A poll that the thread answers itself and one that hyper answers, each without TLS and with it.
+fn each_way_to_answer(by_hyper: &[u8]) -> [(&[u8], bool); 4] {
+    [(CHAPTER_REQUEST, false), (by_hyper, false), (CHAPTER_REQUEST, true), (by_hyper, true)]
+}
+
 #[test]
 fn no_408_is_written_into_an_answer_that_the_client_does_not_take() {
-    let bench = Bench::with(Spec { payload_bytes: 60_000, ..spec() }, quick());
-    for poll in [CHAPTER_REQUEST, &poll_by_hyper()] {
+    for (poll, tls) in each_way_to_answer(&poll_by_hyper()) {
         // More than the sockets hold: the server blocks within an answer, and heads come meanwhile.
-        let mut stream = bench.connect();
+        let (_bench, mut stream) = long_answers(quick(), tls);
         for _ in 0..250 {
             stream.write_all(poll).unwrap();
             std::thread::sleep(Duration::from_millis(2));
@@ -393,11 +397,29 @@ fn what_is_left_after_the_drains_limit_is_cut() {
     assert_eq!(totals.connections, 1);
 }
 
+/// A server whose answers are long, and a connection to it; `tls` if with TLS, which may hold an answer
+/// that the client does not take.
+fn long_answers(limits: Limits, tls: bool) -> (Bench, Box<dyn ReadWrite>) {
+    let spec = Spec { payload_bytes: 60_000, ..spec() };
+    if !tls {
+        let bench = Bench::with(spec, limits);
+        let stream = bench.connect();
+        return (bench, Box::new(stream));
+    }
+    let (bench, config) = Bench::with_tls(spec, limits);
+    let name = "127.0.0.1".try_into().expect("an address");
+    let client = rustls::ClientConnection::new(config, name).expect("a connection");
+    let stream = rustls::StreamOwned::new(client, bench.connect());
+    (bench, Box::new(stream))
+}
+
+trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
+
 /// A client that takes nothing of its answers until the server cannot write: which server, and how
 /// many bytes an answer has.
-fn blocked(limits: Limits, poll: &[u8]) -> (Bench, TcpStream, usize) {
-    let bench = Bench::with(Spec { payload_bytes: 60_000, ..spec() }, limits);
-    let mut stream = bench.connect();
+fn blocked(limits: Limits, poll: &[u8], tls: bool) -> (Bench, Box<dyn ReadWrite>, usize) {
+    let (bench, mut stream) = long_answers(limits, tls);
     // Two digits more for the length in the head, and a payload in place of the chapter's.
     let answer = CHAPTER_RESPONSE.len() + 3 + 60_000;
     let mut sent = bench.running.totals().sent;
@@ -416,8 +438,8 @@ fn blocked(limits: Limits, poll: &[u8]) -> (Bench, TcpStream, usize) {
 
 #[test]
 fn a_draining_server_waits_for_a_client_that_takes_its_answer_and_not_for_one_that_does_not() {
-    for poll in [CHAPTER_REQUEST, &poll_by_hyper()] {
-        let (bench, mut stream, answer) = blocked(quick(), poll);
+    for (poll, tls) in each_way_to_answer(&poll_by_hyper()) {
+        let (bench, mut stream, answer) = blocked(quick(), poll, tls);
         bench.running.drain(Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(bench.running.open(), 1, "the answer is on its way");
@@ -427,7 +449,7 @@ fn a_draining_server_waits_for_a_client_that_takes_its_answer_and_not_for_one_th
         drop(stream);
         assert_eq!(bench.running.finish().unwrap().open, 0);
 
-        let (bench, stream, _) = blocked(quick(), poll);
+        let (bench, stream, _) = blocked(quick(), poll, tls);
         let began = Instant::now();
         bench.running.drain(Duration::from_millis(300));
         // Its thread would not end if it waited for the client.
@@ -440,8 +462,8 @@ fn a_draining_server_waits_for_a_client_that_takes_its_answer_and_not_for_one_th
 #[test]
 fn a_client_that_takes_no_answer_is_closed_as_an_idle_one() {
     let (idle, linger) = (Duration::from_millis(400), Duration::from_millis(200));
-    for poll in [CHAPTER_REQUEST, &poll_by_hyper()] {
-        let (bench, stream, _) = blocked(Limits { idle, linger, ..quick() }, poll);
+    for (poll, tls) in each_way_to_answer(&poll_by_hyper()) {
+        let (bench, stream, _) = blocked(Limits { idle, linger, ..quick() }, poll, tls);
         let deadline = Instant::now() + Duration::from_secs(20);
         while bench.running.open() > 0 {
             assert!(Instant::now() < deadline, "it is still open");

@@ -101,8 +101,13 @@ fn config_with_clients(world: &World, optional: bool) -> Arc<rustls::ServerConfi
 
 /// Runs a series against a server with a certificate of its own, which must fail. Returns what is said, in a line.
 fn failed_run(world: &World, address: SocketAddr, series: &str) -> String {
+    failed_run_with(world, "", address, series)
+}
+
+/// The same with one more key of the scenario.
+fn failed_run_with(world: &World, key: &str, address: SocketAddr, series: &str) -> String {
     let server = format!("url = \"https://{address}\"\ntls = {{ insecure = true }}");
-    let scenario = format!("{SHORT}[server]\n{server}\n[[series]]\n{series}\n");
+    let scenario = format!("{key}{SHORT}[server]\n{server}\n[[series]]\n{series}\n");
     world.write("scenario.toml", scenario);
     let output = finish(&mut world.run(&["--reports", "json,text"]));
     expect_code(&output, 96);
@@ -162,6 +167,23 @@ fn a_server_that_wants_a_certificate_is_named_whatever_the_engine() {
         let address = certificates_required(&world, wait);
         let text = failed_run(&world, address, series);
         assert!(text.contains("certificate_required (116); give the"), "{series} {text}");
+        assert!(text.contains("audit: 16 connections, 0 bytes unexplained"), "{series} {text}");
+    });
+}
+
+/// A delay line holds the alert, and the error that the socket has by then came after it.
+#[test]
+fn an_alert_that_a_delay_line_holds_comes_before_the_reset() {
+    let of_engine = |engine: &str| format!("transport = \"websocket\"\nengine = {engine:?}");
+    let series = [of_engine("raw"), of_engine("tungstenite")];
+    let waits = [0, 5, 50].map(Duration::from_millis);
+    let cases = series.iter().flat_map(|series| waits.map(|wait| (series, wait)));
+    at_once(cases, |(series, wait)| {
+        let world = World::new("");
+        let address = certificates_required(&world, wait);
+        let text = failed_run_with(&world, "delay = \"10ms\"\n", address, series);
+        assert!(text.contains("certificate_required (116); give the"), "{series} {text}");
+        assert!(!text.contains("got none, and closed"), "{series} {text}");
         assert!(text.contains("audit: 16 connections, 0 bytes unexplained"), "{series} {text}");
     });
 }

@@ -302,7 +302,8 @@ impl PolledStream {
             }
             Some(buffer) => self.receive_buffered(now_ns, buffer, into),
         };
-        if let Received::Nothing | Received::End = received
+        // An alert that a layer below TLS held came before the error.
+        if let Received::Nothing | Received::End | Received::Error(_) = received
             && let Some(error) = layers.tls_mut().and_then(RecordLayer::take_failure)
         {
             received = Received::Failed(error);

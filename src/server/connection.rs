@@ -168,7 +168,7 @@ async fn serve_http(
         let _ = stream.write_all(HEAD_LATE).await;
     }
     // In a box of its own: it is short, and would add its size to every open connection.
-    Box::pin(close(stream, context.limits)).await;
+    Box::pin(close(stream, context.limits, reason)).await;
     None
 }
 
@@ -223,9 +223,12 @@ async fn serve_by_hyper(
 /// Ends TCP from this side and reads until the client does the same: closing a socket with
 /// unread bytes would reset the connection and could destroy the last response (RFC 9112 §9.6).
 /// So time is the limit, not how much the client still sends.
-async fn close(mut stream: Connection, limits: Limits) {
-    // With TLS there may be bytes left to write, and a client that does not take them.
-    let ended = tokio::time::timeout(limits.unacknowledged, stream.shutdown()).await;
+async fn close(mut stream: Connection, limits: Limits, reason: Option<CloseRequest>) {
+    // With TLS there may be bytes left to write, and a client that does not take them; one that was
+    // idle has had its time.
+    let idle = reason == Some(CloseRequest::Idle);
+    let patience = if idle { limits.linger } else { limits.unacknowledged };
+    let ended = tokio::time::timeout(patience, stream.shutdown()).await;
     if !matches!(ended, Ok(Ok(()))) {
         return;
     }

@@ -33,7 +33,7 @@ pub(crate) struct DeferredEof {
     ended: Option<Waker>,
     /// The end has come and was kept back for one turn.
     kept_back: bool,
-    /// The socket took less than it was given.
+    /// The socket took less than it was given, or a layer holds some of it.
     unsent: bool,
 }
 
@@ -124,8 +124,12 @@ impl AsyncWrite for DeferredEof {
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
+    /// Waits for what a layer took whole and the client has not.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        self.unsent = result.is_pending();
+        self.state.set_blocked(self.unsent);
+        result
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)

@@ -118,7 +118,11 @@ impl<'a> SimpleRequests<'a> {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let SharedBuffers { read, write } = &mut *self.buffers.borrow_mut();
         let mut buffer = ReadBuf::new(read);
-        let result = ready!(Pin::new(&mut *self.stream).poll_read(cx, &mut buffer));
+        let Poll::Ready(result) = Pin::new(&mut *self.stream).poll_read(cx, &mut buffer) else {
+            // A layer took the answers whole; the client has not.
+            self.state.set_blocked(self.stream.unsent() > 0);
+            return Poll::Pending;
+        };
         if result.is_err() || buffer.filled().is_empty() {
             return Poll::Ready(false);
         }

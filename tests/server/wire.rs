@@ -88,6 +88,29 @@ impl Bench {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     }
+    /// The same server with TLS, and a certificate of its own.
+    pub fn with_tls(spec: Spec, limits: Limits) -> (Bench, Arc<rustls::ClientConfig>) {
+        let names = ["127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let certificate = made.cert.der().clone();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.into())
+            .unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let config = Config { tls: Some(Arc::new(tls)), ..config(spec, limits) };
+        (Bench { running: server::start(config).unwrap() }, Arc::new(client))
+    }
     /// Sends bytes and reads until the server closes the connection.
     pub fn ask(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
