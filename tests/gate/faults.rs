@@ -201,7 +201,7 @@ fn longer_heads_show_in_the_bytes_of_every_head() {
 
 #[test]
 fn dropped_updates_are_gaps_in_the_numbers_and_fail_the_run() {
-    let base = format!("{BASE}{LOG}").replace("\"1s\"", "\"2s\"");
+    let base = format!("{BASE}{LOG}").replace("duration = \"1s\"", "duration = \"2s\"");
     let sound = SeenAll::of(&base, &[]);
     let faulty = SeenAll::of(&base, &["drop=1/10"]);
     for series in names() {
