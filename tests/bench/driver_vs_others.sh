@@ -122,8 +122,10 @@ workload = "echo"
 [[series]]
 transport = "websocket"
 TOML
-taskset -c 1 "$wsbench" serve --scenario "$work/echo.toml" --bind 127.0.0.1:18471 --threads 1 \
+taskset -c 1 "$wsbench" serve --scenario "$work/echo.toml" --bind 127.0.0.1:0 --threads 1 \
     >"$work/serve" &
 server=$!
-sleep 1
-compare echo http://127.0.0.1:18471/ws
+for _ in $(seq 50); do grep -q listening "$work/serve" && break; sleep 0.1; done
+url=$(sed -n 's/^listening on //p' "$work/serve")
+[ -n "$url" ] || { echo "wsbench serve does not listen" >&2; exit 1; }
+compare echo "$url/ws"
