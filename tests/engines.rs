@@ -1,10 +1,13 @@
 //! Clients of libraries beside this program's own: the same server gives the same bytes and counts.
 
 use crate::odd_servers::said_of;
-use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench};
+use crate::support::{
+    Row, World, at_once, expect_code, expect_ran, finish, number, said, serve, wsbench,
+};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Output;
+use std::time::Duration;
 
 const ENGINES: [&str; 2] = ["raw", "tungstenite"];
 
@@ -391,4 +394,59 @@ fn both_engines_of_polling_ask_again_if_an_idle_connection_was_closed() {
         assert_eq!((number(row, "completed"), number(row, "faults")), (30.0, 0.0), "{row:?}");
         assert!(number(row, "reconnects") >= 29.0, "{row:?}");
     }
+}
+
+/// Answers each request, and sends more with the answer, or a little later before it closes.
+fn idle_bytes(more: &'static [u8], at_once: bool) -> SocketAddr {
+    serve(move |mut stream| {
+        while read_head(&mut stream) {
+            let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".to_vec();
+            if at_once {
+                answer.extend_from_slice(more);
+            }
+            if stream.write_all(&answer).is_err() {
+                return;
+            }
+            if !at_once {
+                std::thread::sleep(Duration::from_millis(20));
+                let _ = stream.write_all(more);
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn bytes_on_an_idle_connection_that_a_library_hides_are_named() {
+    let timeout = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    at_once([&timeout[..], b"stray"], |more| {
+        let run = |engine: &str| {
+            let world = World::new(&format!(
+                "clients = [2]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n[server]\n\
+                 url = \"http://{}\"\n[[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
+                 engine = \"{engine}\"\n",
+                idle_bytes(more, false)
+            ));
+            said(&finish(&mut world.run(&["-q"]))).split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let text = run("reqwest");
+        assert!(text.contains("connections were closed between two requests"), "{text}");
+        assert!(text.contains("after its last answer"), "{text}");
+        let text = run("raw");
+        assert!(!text.contains("connections were closed between two requests"), "{text}");
+    });
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_not_called_an_interim_response_alone() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother";
+    let world = World::new(&format!(
+        "clients = [2]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n[server]\n\
+         url = \"http://{}\"\n[[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
+         engine = \"reqwest\"\n",
+        idle_bytes(answer, true)
+    ));
+    let text = said(&finish(&mut world.run(&["-q"])));
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("bytes that nobody asked for came after them"), "{text}");
 }

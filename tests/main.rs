@@ -91,5 +91,6 @@ mod transports;
 mod try_urls;
 /// Outputs that nobody reads, and what ends the wait.
 mod unread_outputs;
+mod unsaid;
 /// What clients send, end to end.
 mod workloads;

@@ -150,6 +150,7 @@ pub(crate) fn malformed(response: &Response) -> ClientError {
         Some(HeadProblem::Line(line)) => {
             ClientError::with(ClientErrorKind::BadHead, i32::try_from(line).unwrap_or(i32::MAX))
         }
+        Some(HeadProblem::TransferCoding(_)) => ClientError::of(ClientErrorKind::TransferCoding),
         Some(HeadProblem::Long) => ClientError::of(ClientErrorKind::LongHead),
         Some(HeadProblem::ManyFields) => ClientError::of(ClientErrorKind::ManyFields),
         None => ClientError::of(ClientErrorKind::Malformed),

@@ -20,6 +20,9 @@ macro_rules! counts {
     };
 }
 
+/// Fewer updates of a client say nothing of the usual time between two.
+pub(crate) const LEAST_UPDATES: u64 = 5;
+
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
@@ -74,6 +77,8 @@ counts! {
     unended_bytes,
     /// Clients of a server of one's own to which no update came in the measured window.
     silent_clients,
+    /// Such clients to which one came and no more.
+    once_clients,
     /// Such clients to which updates stopped to come before its end.
     stopped_clients,
     /// How long they got none, up to its end, in microseconds, all of them.
@@ -143,7 +148,7 @@ counts! {
     /// be asked.
     unmeasured,
     /// Requests that were sent again on a new connection, since the server had closed one that had carried others
-    /// before and not answered (RFC 9112 §9.3.1).
+    /// before and not answered (RFC 9112 §9.3.1); of long polling all that it closed one without an answer to.
     resent,
     /// Chunked answers of which a library does not show what is of heads and what is framing.
     undivided,

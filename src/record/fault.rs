@@ -12,6 +12,9 @@ const LONG_HEAD: &str = "answered with a head of more than 256 KiB, which is not
 const LIBRARY_REFUSED: &str = "answered with what this engine's library refuses to read; take engine = \"raw\", which reads it or names \
                                what is wrong with it";
 const MANY_FIELDS: &str = "answered with a head of more than 256 fields, which is not read";
+/// The sentence of [`ClientErrorKind::TransferCoding`].
+const TRANSFER_CODING: &str = "answered with a body whose Transfer-Encoding has another coding than \"chunked\", such as gzip, which \
+                               no request asks for (TE) and which is not read";
 /// The sentence of [`ClientErrorKind::NoStream`].
 const NO_STREAM: &str = "the server ended the stream with status 204, so that no client came back";
 /// The sentence of [`ClientErrorKind::Undecodable`].
@@ -76,6 +79,8 @@ pub enum ClientErrorKind {
     LongHead,
     /// A head with more fields than are read; no code.
     ManyFields,
+    /// A body with another transfer coding than chunks; no code.
+    TransferCoding,
     /// An answer that the library of an engine refuses to read; no code.
     LibraryRefused,
     /// The answer that counts as connected did not come within the limit; no code.
@@ -124,6 +129,7 @@ impl ClientError {
             | ClientErrorKind::BadHead
             | ClientErrorKind::LongHead
             | ClientErrorKind::ManyFields
+            | ClientErrorKind::TransferCoding
             | ClientErrorKind::LibraryRefused
             | ClientErrorKind::NoStream
             | ClientErrorKind::Unfinished => true,
@@ -275,6 +281,7 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::LongHead => f.write_str(LONG_HEAD),
             ClientErrorKind::ManyFields => f.write_str(MANY_FIELDS),
+            ClientErrorKind::TransferCoding => f.write_str(TRANSFER_CODING),
             ClientErrorKind::LibraryRefused => f.write_str(LIBRARY_REFUSED),
             ClientErrorKind::NotReady => f.write_str(NOT_READY),
             ClientErrorKind::Tls => {

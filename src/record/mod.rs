@@ -24,6 +24,7 @@ mod window;
 
 pub use activity::{Instructions, KernelCounts, ProcessActivity, Uncounted};
 pub use counts::Counts;
+pub(crate) use counts::LEAST_UPDATES;
 pub(crate) use fanout::FanOut;
 pub use fault::{ClientError, ClientErrorKind};
 pub(crate) use fault::{ForeignProtocol, UpgradeField};

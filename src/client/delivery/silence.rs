@@ -6,10 +6,8 @@
 
 use crate::client::core::ClientCore;
 use crate::feed::{Spec, Workload};
-use crate::record::Phase;
+use crate::record::{LEAST_UPDATES, Phase};
 
-/// Fewer updates say nothing of the time between two.
-const LEAST_UPDATES: u32 = 5;
 /// How many times as long as the usual time between two updates the client must have waited. Of a Poisson
 /// process one gap in 20,000 is so long.
 const TIMES_MEAN: u64 = 10;
@@ -114,6 +112,7 @@ impl Silence {
         let counts = &mut recorder.at(Phase::Steady).counts;
         let add = |count: &mut u64, more: u64| *count = count.saturating_add(more);
         add(&mut counts.silent_clients, u64::from(self.updates == 0));
+        add(&mut counts.once_clients, u64::from(self.updates == 1));
         if let Some(Stopped { silent_us, usual_us }) = self.stopped(window) {
             add(&mut counts.stopped_clients, 1);
             add(&mut counts.stopped_silence_us, silent_us);
@@ -143,7 +142,7 @@ impl Silence {
         let usual_us = self.usual_us(window);
         let (least_share, times_mean) = match self.updates {
             0 => return None,
-            few if few < LEAST_UPDATES => (LEAST_SHARE_OF_FEW, 0),
+            few if u64::from(few) < LEAST_UPDATES => (LEAST_SHARE_OF_FEW, 0),
             _ => (LEAST_SHARE, TIMES_MEAN),
         };
         let silent_us = window.1.saturating_sub(self.last_ns) / 1_000;
@@ -161,7 +160,7 @@ impl Silence {
         let least_us = (window_us(window) / LEAST_SHARE)
             .max(usual_us.saturating_mul(TIMES_MEAN))
             .max(second_us.saturating_mul(TIMES_LONGEST));
-        let is_pause = self.updates >= LEAST_UPDATES && longest_us >= least_us;
+        let is_pause = u64::from(self.updates) >= LEAST_UPDATES && longest_us >= least_us;
         is_pause.then_some(Stopped { silent_us: longest_us, usual_us })
     }
 }

@@ -31,6 +31,8 @@ pub enum HeadProblem {
     Foreign([u8; 9]),
     /// The number of its first bad line, from 1.
     Line(u32),
+    /// The number of the line, from 1, by which the body has another transfer coding than chunks.
+    TransferCoding(u32),
     /// It is longer than [`HEAD_LIMIT`].
     Long,
     /// It has more fields than [`HEADERS_LIMIT`].
@@ -42,7 +44,7 @@ impl HeadProblem {
     fn shown(self, bytes: &[u8]) -> Option<AnswerText> {
         match self {
             HeadProblem::Foreign(_) => Some(AnswerText::of_bytes(bytes)),
-            HeadProblem::Line(number) => {
+            HeadProblem::Line(number) | HeadProblem::TransferCoding(number) => {
                 let before = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
                 // A line may go on the value of the one before it.
                 let shown = redact_fields(bytes);
@@ -549,8 +551,7 @@ impl Response {
             }
         };
         let status = response.code.ok_or(Malformed)?;
-        let framing = Framing::of(&response)
-            .map_err(|field| self.reject(HeadProblem::Line(field + 2), bytes))?;
+        let framing = Framing::of(&response).map_err(|problem| self.reject(problem, bytes))?;
         self.parts.heads += len as u64;
         self.parts.head_chars += chars_without_line_ends(&bytes[..len]);
         if (100..200).contains(&status) && status != 101 {
@@ -691,8 +692,8 @@ fn head_problem(bytes: &[u8], error: Option<httparse::Error>) -> HeadProblem {
 }
 
 impl Framing {
-    /// Reads the fields. The error is the number of the one that is wrong, from 0.
-    fn of(response: &httparse::Response<'_, '_>) -> Result<Framing, u32> {
+    /// Reads the fields.
+    fn of(response: &httparse::Response<'_, '_>) -> Result<Framing, HeadProblem> {
         let mut framing = Framing {
             chunked: false,
             length: None,
@@ -700,14 +701,17 @@ impl Framing {
             keep_alive: response.version == Some(1),
             facts: HeadFacts::default(),
         };
-        for (number, field) in (0u32..).zip(response.headers.iter()) {
+        for (line, field) in (2u32..).zip(response.headers.iter()) {
             if field.name.eq_ignore_ascii_case("content-length") {
-                let length = decimal(field.value).ok_or(number)?;
+                let length = decimal(field.value).ok_or(HeadProblem::Line(line))?;
                 if framing.length.is_some_and(|other| other != length) {
-                    return Err(number);
+                    return Err(HeadProblem::Line(line));
                 }
                 framing.length = Some(length);
             } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
+                if has_transfer_coding(field.value) {
+                    return Err(HeadProblem::TransferCoding(line));
+                }
                 framing.chunked = last_token_is(field.value, b"chunked");
             } else if field.name.eq_ignore_ascii_case("content-type") {
                 framing.facts.media = MediaType::of(field.value);
@@ -748,6 +752,14 @@ fn set_cookies(fields: &[httparse::Header<'_>]) -> Option<Box<SetCookies>> {
 /// Whether a body with this `Content-Encoding` is compressed.
 pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
     !matches!(encoding.trim_ascii(), b"" | b"identity")
+}
+
+/// Whether a body with this `Transfer-Encoding` is more than cut into chunks: compressed, which nothing asked for
+/// (RFC 9112 §7.4).
+pub(crate) fn has_transfer_coding(encoding: &[u8]) -> bool {
+    let mut codings = encoding.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+    let plain: [&[u8]; 3] = [b"", b"chunked", b"identity"];
+    codings.any(|coding| !plain.iter().any(|plain| coding.eq_ignore_ascii_case(plain)))
 }
 
 fn last_token_is(value: &[u8], token: &[u8]) -> bool {

@@ -85,8 +85,8 @@ fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -
 pub(super) fn heads_and_chunks(answers: u64) -> String {
     format!(
         "the library does not show the heads and the framing of chunks apart in {} answers: an interim response \
-         came before them, a line of their head is not written as usual, or a chunk came in several pieces; take \
-         engine = \"raw\"",
+         came before them, bytes that nobody asked for came after them, a line of their head is not written as \
+         usual, or a chunk came in several pieces; take engine = \"raw\"",
         thousands(answers)
     )
 }
@@ -95,7 +95,8 @@ pub(super) fn heads_and_chunks(answers: u64) -> String {
 pub(super) fn line_ends(answers: u64) -> String {
     format!(
         "the library does not show how many bytes are line ends in the heads of {} answers: an interim response \
-         came before them, or a line of their head is not written as usual; take engine = \"raw\"",
+         came before them, bytes that nobody asked for came after them and count as heads, or a line of their \
+         head is not written as usual; take engine = \"raw\"",
         thousands(answers)
     )
 }

@@ -146,13 +146,14 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.predicted = predict::predicted(group, setting, &row);
     row.remarks = remarks::of(&row.events.all, &UnreadCoding::of_group(group));
     row.remarks.extend(remarks::hidden(group.counts()));
+    row.remarks.extend(remarks::unread_ends(group));
     row.remarks.extend(remarks::nothing_new(group));
     row.remarks.extend(remarks::new_sessions(group));
     if setting.own.is_none() {
         row.remarks.extend(remarks::no_time(group));
     }
     row.remarks.extend(remarks::waits(&row.events));
-    row.remarks.extend(remarks::sent_again(&row.events.steady));
+    row.remarks.extend(remarks::sent_again(&row.events.steady, info.kind()));
     row.remarks.extend(remarks::out_of_order(&row.events.steady));
     row.remarks.extend(rate::by_request(group, setting));
     row.remarks.extend(silence::notes(group, setting));

@@ -97,8 +97,7 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let skipped = counts.updates_superseded;
     let is_beyond = skipped > 0
         && polled_before(group, setting)
-        && came.saturating_add(skipped) as f64
-            > most(group, setting, published) + before_the_first(group);
+        && came.saturating_add(skipped) as f64 > most(group, setting, published);
     if !info.bundled_server && !each_is_new && is_beyond {
         return numbers_beyond_the_rate(came, skipped, published);
     }
@@ -110,14 +109,6 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
 /// time when they were set up.
 pub(super) fn polled_before(group: &Group, setting: &Setting) -> bool {
     !group.info.paced || setting.warmup_ns >= interval_ns(group)
-}
-
-/// Updates that the first number of each client in the window may skip, since they were published between what it
-/// got before the window and then.
-fn before_the_first(group: &Group) -> f64 {
-    let info = group.info;
-    let longest_ns = group.total.latency.of(Metric::PeakAge).map_or(0, Histogram::max);
-    f64::from(info.clients) * group.ends.len() as f64 * info.feed_rate_hz * longest_ns as f64 / 1e9
 }
 
 /// Says how many updates came of those that were published, and by what that is known.
@@ -345,7 +336,7 @@ fn waited_for_the_driver(group: &Group, setting: &Setting, came: u64, published:
 }
 
 /// The largest number of updates that is no fault of a server of one's own: its timers may be fast, and it may
-/// send in the window what it owes of the time before.
+/// send in the window what it owes of the time before, or the first number of a client in the window may skip it.
 fn most(group: &Group, setting: &Setting, published: f64) -> f64 {
     let info = group.info;
     let counts = group.counts();

@@ -4,7 +4,7 @@
 //! what they are not.
 
 use crate::feed::{TimeGuess, Workload};
-use crate::record::{Counts, Part, TransportKind};
+use crate::record::{Counts, KernelAudit, Part, TransportKind};
 use crate::report::check::{Check, CheckResult};
 use crate::report::summary::bytes;
 use crate::report::summary::compressed::UnreadCoding;
@@ -223,6 +223,26 @@ fn unmeasured(counts: &Counts) -> Option<String> {
     })
 }
 
+/// Says that a library closed connections of which the kernel could not be asked any more: what a server sends
+/// after its last answer, such as a 408 before it closes, is unknown.
+pub(super) fn unread_ends(group: &Group) -> Option<String> {
+    let audit = |of: fn(&KernelAudit) -> u64| -> u64 {
+        group.drivers.iter().map(|driver| of(&driver.audit)).sum()
+    };
+    let closed = audit(|a| a.unaudited);
+    let all = closed + audit(|a| a.connections) + audit(|a| a.refused);
+    let is_said = group.counts().unmeasured > 0;
+    (closed > 0 && !is_said && !group.info.connection_each_turn).then(|| {
+        format!(
+            "{} of {} connections were closed between two requests, and the library closed its sockets before the \
+             kernel could be asked: bytes that the server sent on them after its last answer, such as a 408 or \
+             what nobody asked for, are in no figure; take engine = \"raw\"",
+            thousands(closed),
+            thousands(all)
+        )
+    })
+}
+
 /// Says that turns waited for the server: some were not reached, or more than a few began late.
 pub(super) fn waits(events: &Events) -> Vec<String> {
     let blocked = events.turns_blocked;
@@ -244,16 +264,20 @@ pub(super) fn waits(events: &Events) -> Vec<String> {
 
 /// Says that requests got no answer and were sent again: a server may close an idle connection at any moment, but
 /// one that does so often leaves requests unanswered.
-pub(super) fn sent_again(steady: &Counts) -> Option<String> {
+pub(super) fn sent_again(steady: &Counts, kind: Option<TransportKind>) -> Option<String> {
     let all = steady.completed.saturating_add(steady.resent);
-    (steady.resent as f64 > all as f64 * SOME_TURNS).then(|| {
-        format!(
-            "{} of {} requests got no answer: the server closed the connection, which had carried others before, and \
-             they were sent again on a new one; the response latency has both, the service time the second alone",
-            thousands(steady.resent),
-            thousands(all)
-        )
-    })
+    let what = match kind {
+        Some(TransportKind::LongPolling) => {
+            "held requests got no answer: the server closed the connection, and they were sent again on a new one, \
+             which no error counts; let it answer with nothing new (status 204) before it or a proxy gives up"
+        }
+        _ => {
+            "requests got no answer: the server closed the connection, which had carried others before, and \
+             they were sent again on a new one; the response latency has both, the service time the second alone"
+        }
+    };
+    (steady.resent as f64 > all as f64 * SOME_TURNS)
+        .then(|| format!("{} of {} {what}", thousands(steady.resent), thousands(all)))
 }
 
 /// Says that updates came again or after a later one: TCP does neither, so the server did.
@@ -487,7 +511,8 @@ mod tests {
         assert_eq!(hidden(&steady).count(), 3);
         assert_eq!(hidden(&Counts::default()).count(), 0);
         assert!(unmeasured(&steady).unwrap().contains("sockets of 5 exchanges"));
-        let resent = |resent| sent_again(&Counts { completed: 99, resent, ..Counts::default() });
+        let resent =
+            |resent| sent_again(&Counts { completed: 99, resent, ..Counts::default() }, None);
         assert!(resent(0).is_none() && resent(1).is_none());
         assert!(resent(33).unwrap().starts_with("33 of 132 requests got no answer"));
     }

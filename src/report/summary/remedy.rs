@@ -42,6 +42,9 @@ const ANSWERS: &str = "Let the server answer each message once, and the client a
 const CUT: &str = "The server ends connections in the middle of its answers: see its log, and whether Content-Length or \
      chunks announce more than it sends.";
 const CLOSES: &str = "The server closes connections by itself: see its log, and in the client errors its code and reason.";
+const TRANSFER_CODING: &str = "Switch compression in Transfer-Encoding off at the server and its proxies, so that they send \
+                               \"Transfer-Encoding: chunked\" alone; or compress by Content-Encoding, which a request asks \
+                               for by Accept-Encoding in `headers`.";
 const HEADS: &str = "Correct the heads of the server's answers, or see what stands between the server and its clients \
      (a proxy): the client errors say what cannot be read.";
 const ENDED: &str = "See the server's log for why it ends the stream: by status 204 it asks clients not to come back.";
@@ -129,6 +132,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::BadHead | ClientErrorKind::LongHead | ClientErrorKind::ManyFields => {
             Some(HEADS)
         }
+        ClientErrorKind::TransferCoding => Some(TRANSFER_CODING),
         ClientErrorKind::NoStream => Some(ENDED),
         ClientErrorKind::UnknownAnswer => Some(ANSWERS),
         ClientErrorKind::Malformed
@@ -152,7 +156,7 @@ mod tests {
     use crate::record::{FrameFault, UpgradeField};
     use ClientErrorKind::{
         BadHead, Connect, EarlyClose, LibraryRefused, LongHead, Malformed, ManyFields, NoStream,
-        ResponseTimeout, Status, Undrained, UnknownAnswer, Upgrade,
+        ResponseTimeout, Status, TransferCoding, Undrained, UnknownAnswer, Upgrade,
     };
 
     /// `try` has URLs alone.
@@ -201,6 +205,7 @@ mod tests {
         assert_eq!(most(with(BadHead, 2), 0), Some(HEADS));
         assert_eq!(most(with(LongHead, 0), 0), Some(HEADS));
         assert_eq!(most(with(ManyFields, 0), 5), Some(HEADS));
+        assert_eq!(most(with(TransferCoding, 0), 5), Some(TRANSFER_CODING));
         assert_eq!(most(with(NoStream, 0), 5), Some(ENDED));
         assert_eq!(most(with(LibraryRefused, 0), 0), Some(OTHER_ENGINE));
         assert_eq!(most(UpgradeField::Interim.error(), 0), Some(OTHER_ENGINE));

@@ -4,7 +4,7 @@
 //! None of it fails a row by itself: if the scenario states no rate, nothing says what should come.
 
 use crate::feed::{Arrivals, Workload};
-use crate::record::Metric;
+use crate::record::{Counts, LEAST_UPDATES, Metric};
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::rate;
@@ -26,9 +26,6 @@ const TIMES_PERIOD: f64 = 3.0;
 /// The same of a Poisson process: as rare as [`POISSON_LEAST`] makes it.
 const TIMES_MEDIAN_AT_RANDOM: f64 = POISSON_LEAST / std::f64::consts::LN_2;
 
-/// So many updates of a client say what is usual.
-const LEAST_USUAL: u64 = 5;
-
 /// Returns the sentences, without their full stops.
 pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let info = group.info;
@@ -39,7 +36,10 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     if info.paced {
         let found = unanswered(group).or_else(none_any_more);
         let found = found.or_else(|| nothing_new(group, setting));
-        return found.or_else(|| paused(group, setting)).into_iter().collect();
+        let found = found.or_else(|| paused(group, setting)).or_else(|| once(group, setting));
+        // If nothing new came at all, another remark says so.
+        let silent = silent(group, setting).filter(|_| group.counts().messages > 0);
+        return silent.into_iter().chain(found).collect();
     }
     // If nothing came at all, a check says so.
     if info.workload != Workload::Ticker || group.counts().messages == 0 {
@@ -49,7 +49,7 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let asks = delivery::asks(group);
     let found = found.or_else(|| nothing_new(group, setting).filter(|_| asks));
     let found = found.or_else(|| uneven(group, setting).filter(|_| !asks));
-    let found = found.or_else(|| paused(group, setting));
+    let found = found.or_else(|| paused(group, setting)).or_else(|| once(group, setting));
     silent(group, setting).into_iter().chain(found).collect()
 }
 
@@ -167,6 +167,21 @@ fn silent(group: &Group, setting: &Setting) -> Option<String> {
     })
 }
 
+/// Says that no client got more than one update, which may be what it got as it connected, unless that is what the
+/// stated rate makes.
+fn once(group: &Group, setting: &Setting) -> Option<String> {
+    let Counts { once_clients, silent_clients, .. } = *group.counts();
+    let is_all = once_clients.saturating_add(silent_clients) >= group.asked();
+    (once_clients > 0 && is_all && !may_be_none(group, setting)).then(|| {
+        format!(
+            "one update came to {} of {} clients in the measured window, and no more: that says nothing of a feed, so \
+             check that the server publishes, or measure for longer",
+            thousands(once_clients),
+            thousands(group.asked())
+        )
+    })
+}
+
 /// Says that updates stopped to come before the end of the window, unless the driver was late by as much.
 fn stopped(group: &Group, setting: &Setting) -> Option<String> {
     let counts = group.counts();
@@ -183,7 +198,7 @@ fn stopped(group: &Group, setting: &Setting) -> Option<String> {
     );
     // Files of before these were counted have clients with many alone.
     let came = counts.stopped_updates;
-    if came > 0 && came < LEAST_USUAL.saturating_mul(stopped) {
+    if came > 0 && came < LEAST_UPDATES.saturating_mul(stopped) {
         return (!may_be_none(group, setting)).then(|| {
             format!(
                 "{said}, and {} before in all: if the feed is as slow as that, measure for longer, or set rate in [feed]",

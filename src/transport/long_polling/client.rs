@@ -362,6 +362,7 @@ impl Machine for LongPollMachine {
             None if self.response.is_untouched() && !io.is_stopping() => {
                 // The server does not hold it any longer.
                 io.discard_received();
+                io.core.count_resent(io.phase());
                 io.reopen();
             }
             None if io.is_truncated() && !self.response.is_untouched() => {

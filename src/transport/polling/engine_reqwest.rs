@@ -15,7 +15,7 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
 use crate::protocol::http1::refuses;
-use crate::protocol::http1::response::{HEADERS_LIMIT, is_compressed};
+use crate::protocol::http1::response::{HEADERS_LIMIT, has_transfer_coding, is_compressed};
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals, TlsProblem};
@@ -247,6 +247,7 @@ impl ReqwestEngine {
         let mut text = kept_text(&response, compressed);
         let inbox = state.poll.inbox.open(&client.thread);
         let (body, end) = read_body(client, &mut response, inbox, &mut text).await;
+        let end = end.and_then(|()| transfer_coding(&response));
         let payload = body.payload;
         let framing = chunked.then_some(body.framing);
         let mut moved = self.observe(client, turn.phase, addresses, (sent_ns, state));
@@ -605,6 +606,15 @@ fn measured_size(
         return HeadSize::default();
     }
     written_size(request, moved.up)
+}
+
+/// Returns the error of a body with another transfer coding than chunks, which the library ignores.
+fn transfer_coding(response: &reqwest::Response) -> Result<(), ClientError> {
+    let mut fields = response.headers().get_all(TRANSFER_ENCODING).iter();
+    match fields.any(|field| has_transfer_coding(field.as_bytes())) {
+        true => Err(ClientError::of(ClientErrorKind::TransferCoding)),
+        false => Ok(()),
+    }
 }
 
 /// Whether the body of an answer is compressed.

@@ -204,6 +204,11 @@ fn a_head_that_cannot_be_read_says_where() {
     let fields = "Set-Cookie: a=b\r\n".repeat(HEADERS_LIMIT + 1);
     let many = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
     assert_eq!(problem(many.as_bytes()), Some(HeadProblem::ManyFields));
+    let coded = b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n";
+    assert_eq!(problem(coded), Some(HeadProblem::TransferCoding(3)));
+    for plain in ["chunked", " Chunked ", "identity", ""] {
+        assert!(!has_transfer_coding(plain.as_bytes()), "{plain}");
+    }
     let long = format!("HTTP/1.1 200 OK\r\nSet-Cookie: {}", "x".repeat(HEAD_LIMIT));
     assert_eq!(problem(long.as_bytes()), Some(HeadProblem::Long));
 }
