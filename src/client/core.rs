@@ -431,6 +431,11 @@ impl ClientCore {
         self.response_completed(phase, intended_ns, sent_ns, done_ns);
     }
 
+    /// Reports a message without any payload.
+    pub(crate) fn message_empty(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.empty_messages += 1;
+    }
+
     /// Reports a message that is no update.
     pub(crate) fn message_ignored(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.ignored += 1;

@@ -105,6 +105,8 @@ counts! {
     away_us,
     /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
     ignored,
+    /// Messages without any payload, or with separators alone.
+    empty_messages,
     /// Messages whose time lies before their connection was made.
     /// Their age is no delivery latency.
     replayed,

@@ -111,6 +111,7 @@ impl DeliveryTracker {
         let stamps = inbox.take_stamps();
         let identified = !stamps.as_slice().is_empty();
         if !identified && unstamped == 0 {
+            client.message_empty(phase);
             client.trace(TraceKind::Empty, now_ns, None);
             return false;
         }
@@ -149,6 +150,8 @@ impl DeliveryTracker {
             client.trace(TraceKind::Empty, now_ns, None);
             if let OwnMessage::Ignored(_) = message {
                 client.message_ignored(phase);
+            } else {
+                client.message_empty(phase);
             }
             return false;
         };

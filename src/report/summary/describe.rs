@@ -9,6 +9,10 @@ use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Crossing, Row, Status};
 use crate::units::{human_bytes, human_ns, human_us, listed, thousands, three};
 
+/// With fewer clients most of the driver's memory is what its process takes once, which is alike for all series:
+/// to compare it says nothing of them.
+const LEAST_CLIENTS: u32 = 300;
+
 /// CPU and memory of two runs of the same series differ by up to this factor.
 const COST_NOISE: f64 = 1.15;
 /// Latencies and ages differ by up to this factor.
@@ -310,8 +314,12 @@ fn memory(rows: &[&Row]) -> Option<String> {
     let of = |name, bytes: fn(&Row) -> &Figure| {
         (name, extremes(rows, COST_NOISE, 0.0, |r| bytes(r).value()))
     };
+    let driver = |r: &Row| r.cost.driver_bytes.value().filter(|_| r.clients >= LEAST_CLIENTS);
     // The kernel's is that of the whole host: what else runs on it is in a figure, too.
-    let sides = [of("driver", |r| &r.cost.driver_bytes), of("server", |r| &r.cost.server_bytes)];
+    let sides = [
+        ("driver", extremes(rows, COST_NOISE, 0.0, driver)),
+        of("server", |r| &r.cost.server_bytes),
+    ];
     compare(" memory", "client", sides, human_bytes)
 }
 

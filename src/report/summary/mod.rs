@@ -148,6 +148,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks.extend(remarks::hidden(group.counts()));
     row.remarks.extend(remarks::unread_ends(group));
     row.remarks.extend(remarks::nothing_new(group));
+    row.remarks.extend(remarks::empty_messages(group));
     row.remarks.extend(remarks::new_sessions(group));
     if setting.own.is_none() {
         row.remarks.extend(remarks::no_time(group));

@@ -204,6 +204,25 @@ pub(super) fn nothing_new(group: &Group) -> Option<String> {
     ))
 }
 
+/// Says how many of the messages that were pushed are empty, if others are not.
+pub(super) fn empty_messages(group: &Group) -> Option<String> {
+    let info = group.info;
+    let asks = info.paced || info.kind() == Some(TransportKind::LongPolling);
+    let is_feed = info.network && info.workload == Workload::Ticker && !info.bundled_server;
+    // An answer without a body is how a server says that there is nothing new.
+    if asks || !is_feed { None } else { some_empty(group.counts()) }
+}
+
+fn some_empty(&Counts { empty_messages, completed, .. }: &Counts) -> Option<String> {
+    (empty_messages > 0 && empty_messages < completed).then(|| {
+        format!(
+            "{} of {} messages were empty: they count in figures for each message, and nothing can be read in them",
+            thousands(empty_messages),
+            thousands(completed)
+        )
+    })
+}
+
 /// Says which figures of the measured window a library has hidden.
 pub(super) fn hidden(steady: &Counts) -> impl Iterator<Item = String> + use<> {
     let &Counts { undivided, unusual_heads, .. } = steady;
@@ -511,6 +530,11 @@ mod tests {
         assert_eq!(hidden(&steady).count(), 3);
         assert_eq!(hidden(&Counts::default()).count(), 0);
         assert!(unmeasured(&steady).unwrap().contains("sockets of 5 exchanges"));
+        let empty = |empty_messages| {
+            some_empty(&Counts { completed: 9, empty_messages, ..Counts::default() })
+        };
+        assert_eq!(empty(0).or(empty(9)), None);
+        assert!(empty(3).is_some_and(|text| text.starts_with("3 of 9 messages were empty")));
         let resent =
             |resent| sent_again(&Counts { completed: 99, resent, ..Counts::default() }, None);
         assert!(resent(0).is_none() && resent(1).is_none());

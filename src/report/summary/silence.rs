@@ -170,14 +170,17 @@ fn silent(group: &Group, setting: &Setting) -> Option<String> {
 /// Says that no client got more than one update, which may be what it got as it connected, unless that is what the
 /// stated rate makes.
 fn once(group: &Group, setting: &Setting) -> Option<String> {
-    let Counts { once_clients, silent_clients, .. } = *group.counts();
-    let is_all = once_clients.saturating_add(silent_clients) >= group.asked();
-    (once_clients > 0 && is_all && !may_be_none(group, setting)).then(|| {
+    no_more_than_one(group.counts(), group.asked()).filter(|_| !may_be_none(group, setting))
+}
+
+fn no_more_than_one(counts: &Counts, asked: u64) -> Option<String> {
+    let &Counts { once_clients, silent_clients, .. } = counts;
+    (once_clients > 0 && once_clients.saturating_add(silent_clients) >= asked).then(|| {
         format!(
             "one update came to {} of {} clients in the measured window, and no more: that says nothing of a feed, so \
              check that the server publishes, or measure for longer",
             thousands(once_clients),
-            thousands(group.asked())
+            thousands(asked)
         )
     })
 }
@@ -255,4 +258,21 @@ fn uneven(group: &Group, setting: &Setting) -> Option<String> {
 fn is_of_another_cause(group: &Group, pause_ns: f64) -> bool {
     let is_away = group.counts().reconnects > 0 && !group.info.connection_each_turn;
     is_away || latest_ns(group) as f64 >= pause_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_update_for_each_client_is_no_feed() {
+        let said = |once_clients, silent_clients| {
+            no_more_than_one(&Counts { once_clients, silent_clients, ..Counts::default() }, 4)
+        };
+        assert!(said(4, 0).is_some_and(|text| text.starts_with("one update came to 4 of 4")));
+        assert!(said(1, 3).is_some_and(|text| text.starts_with("one update came to 1 of 4")));
+        for (once, silent) in [(0, 4), (3, 0), (0, 0)] {
+            assert_eq!(said(once, silent), None, "{once} {silent}");
+        }
+    }
 }
