@@ -6,13 +6,14 @@ use crate::gate::baseline::differences::{machines, scenarios};
 use crate::gate::baseline::file::Baseline;
 use crate::gate::baseline::port::with_equal_hosts;
 use crate::gate::baseline::setting::Difference;
+use crate::gate::baseline::structural::MessageBound;
 use crate::gate::baseline::{compare, row_finding};
-use crate::report::check::Check;
+use crate::report::check::{Check, CheckOutcome, CheckResult};
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
 use crate::report::metrics::columns;
 use crate::report::table::Status;
 use crate::report::{Absence, Figure, Table};
-use crate::units::{amount, append_unit};
+use crate::units::{amount, append_unit, thousands};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Differences listed at the most.
@@ -79,6 +80,7 @@ pub(crate) fn judge(
     };
     judgement.findings.extend(undecided(&baseline.rows, &candidate.rows, why, &candidate.name));
     judgement.notes = notes(&harmless, &moved, builds, &judgement.findings);
+    judgement.notes.extend(unseen_losses(&rows, &candidate_rows, table));
     if baseline.is_same_run(candidate) {
         judgement.notes.push(SAME_RUN.to_owned());
     }
@@ -87,6 +89,32 @@ pub(crate) fn judge(
     judgement.strict =
         options.strict && (open(Decision::Inconclusive) || open(Decision::NotComparable));
     Ok(judgement)
+}
+
+/// Says of which rows a server may send far fewer messages without notice: those whose rate no check holds.
+fn unseen_losses(a: &ComparableRun, b: &ComparableRun, table: &Table) -> Vec<String> {
+    let is_held = |row: &ComparableRow| {
+        let own = table.rows.iter().filter(|r| r.series == row.series && r.clients == row.clients);
+        let held = |found: &CheckResult| {
+            found.check == Check::FeedHeld && found.outcome == CheckOutcome::Passed
+        };
+        own.flat_map(|r| &r.checks).any(held)
+    };
+    let of_row = |row: &ComparableRow| {
+        if is_held(row) {
+            return None;
+        }
+        let other = b.row(&row.series, row.clients)?;
+        let percent = (100.0 * MessageBound::of(row, other)?.wide()?).ceil();
+        Some(format!(
+            "{} at {} clients: fewer messages by less than {percent} % would not be seen, as the edges of so short \
+             a window and chance explain as much; a longer `duration` narrows that, and [feed] rate has the rate \
+             itself checked",
+            row.series,
+            thousands(row.clients.into())
+        ))
+    };
+    a.rows.iter().filter_map(of_row).collect()
 }
 
 fn listed(differences: &[Difference]) -> String {

@@ -35,6 +35,8 @@ const REOPENED: (f64, f64) = (2.0, 8.0);
 const SYN_OPTIONS: f64 = 8.0;
 /// The share of earlier messages that must come again, beside chance and a window's edges.
 const CAME: f64 = 0.98;
+/// From which share on it is said how many messages may be lost without notice.
+const WIDE: f64 = 0.1;
 
 /// An interval for a total.
 struct Interval {
@@ -44,17 +46,37 @@ struct Interval {
     source: String,
 }
 
+/// How many messages must come to a series that is pushed to.
+pub(super) struct MessageBound {
+    /// As many as the earlier run had in windows of this length.
+    was: f64,
+    /// So many are enough.
+    least: f64,
+}
+
+impl MessageBound {
+    /// `None` if the numbers say nothing of the server: polls bring as many messages as there are polls.
+    pub(super) fn of(a: &ComparableRow, b: &ComparableRow) -> Option<MessageBound> {
+        if a.paced || b.paced || a.window_ns == 0 || b.window_ns == 0 {
+            return None;
+        }
+        // The windows of all runs, which may be more on one side.
+        let was = a.messages as f64 * b.window_ns as f64 / a.window_ns as f64;
+        let edges = f64::from(b.clients) * b.runs as f64;
+        let least = (CAME * was - edges - DEVIATIONS * was.sqrt()).max(1.0);
+        Some(MessageBound { was, least })
+    }
+    /// Returns the share of the messages that may be lost without notice, if it is a large one.
+    pub(super) fn wide(&self) -> Option<f64> {
+        let share = 1.0 - self.least / self.was;
+        (share > WIDE).then_some(share)
+    }
+}
+
 /// Compares the number of messages of a series that is pushed to. A server that stops sending loses
 /// nothing that can be counted.
 pub(super) fn messages(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
-    // Polls bring as many messages as there are polls.
-    if a.paced || b.paced || a.window_ns == 0 || b.window_ns == 0 {
-        return;
-    }
-    // The windows of all runs, which may be more on one side.
-    let was = a.messages as f64 * b.window_ns as f64 / a.window_ns as f64;
-    let edges = f64::from(b.clients) * b.runs as f64;
-    let least = (CAME * was - edges - DEVIATIONS * was.sqrt()).max(1.0);
+    let Some(MessageBound { least, .. }) = MessageBound::of(a, b) else { return };
     let (decision, than) = if b.messages as f64 >= least {
         (Decision::Pass, "not fewer than")
     } else {

@@ -211,3 +211,28 @@ proptest! {
         }
     }
 }
+
+/// Few clients with few messages: the edges of their windows and chance are most of what came.
+#[test]
+fn a_wide_bound_of_messages_is_told() {
+    let pushed = |messages: u64| {
+        let mut row = polling();
+        row.paced = false;
+        row.counts.remove("completed");
+        row.messages = messages;
+        Baseline { rows: recorded(row), ..baseline() }
+    };
+    let notes = |was: u64, is: u64| {
+        let options = GateOptions::default();
+        let judged = judge(&pushed(was), &pushed(is), &table(Status::Valid), &options).unwrap();
+        let came = of(&judged.findings, "completed").decision;
+        (came, judged.notes)
+    };
+    let (came, told) = notes(200, 120);
+    assert_eq!(came, Decision::Pass);
+    let wide = "polling at 10 clients: fewer messages by less than 50 % would not be seen";
+    assert!(told.iter().any(|note| note.starts_with(wide)), "{told:?}");
+    let (came, told) = notes(100_000, 60_000);
+    assert_eq!(came, Decision::Fail);
+    assert!(!told.iter().any(|note| note.contains("would not be seen")), "{told:?}");
+}
