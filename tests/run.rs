@@ -2,7 +2,7 @@
 //! read back and held against arithmetic.
 
 use crate::support::{
-    World, at_once, expect_code, expect_ran, finish, number, said, wait, wsbench,
+    World, at_once, expect_code, expect_ran, finish, ignores_hang_up, number, said, wait, wsbench,
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -306,7 +306,10 @@ fn signal(pid: u32, name: &str) {
 
 #[test]
 fn an_interrupt_keeps_and_reports_what_was_measured() {
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
+        if name == "HUP" && ignores_hang_up() {
+            continue;
+        }
         let world = World::new(SMALL);
         let child = started(&world);
         signal(child.id(), name);
@@ -317,6 +320,7 @@ fn an_interrupt_keeps_and_reports_what_was_measured() {
         // One line says what ended the run, and one what it cut off: no check, and no remedy.
         let reasons: Vec<&str> = text.lines().filter(|line| line.starts_with("x ")).collect();
         assert_eq!(reasons.len(), 2, "{text}");
+        assert!(reasons[0].contains(&format!("SIG{name}")), "{text}");
         assert!(reasons[1].starts_with("x not measured to the end: polling"), "{text}");
         let rows = world.csv("summary.csv");
         assert!(number(row(&rows, "polling"), "completed") > 0.0);

@@ -27,7 +27,7 @@ tabled! {
         LimitFailed = (99, "a limit of the scenario failed"),
         /// SIGINT ended it.
         Interrupted = (130, "stopped by SIGINT; what was measured is reported"),
-        /// SIGTERM ended it.
+        /// SIGTERM or SIGHUP ended it.
         Terminated = (143, "stopped by SIGTERM or SIGHUP; what was measured is reported"),
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 const COMPLETE: &str = "complete";
 const INTERRUPTED: &str = "SIGINT";
 const TERMINATED: &str = "SIGTERM";
+const HUNG_UP: &str = "SIGHUP";
 const SERVER_NOT_READY: &str = "the server does not listen";
 const LIMIT: &str = "limit: ";
 
@@ -19,6 +20,8 @@ pub enum StopReason {
     Interrupted,
     /// SIGTERM.
     Terminated,
+    /// SIGHUP. Files of earlier versions call it SIGTERM.
+    HungUp,
     /// The server did not begin to listen.
     ServerNotReady,
     /// A limit with `abort_on_fail` was broken, with a sentence.
@@ -43,6 +46,7 @@ impl fmt::Display for StopReason {
             StopReason::Complete => f.write_str(COMPLETE),
             StopReason::Interrupted => f.write_str(INTERRUPTED),
             StopReason::Terminated => f.write_str(TERMINATED),
+            StopReason::HungUp => f.write_str(HUNG_UP),
             StopReason::ServerNotReady => f.write_str(SERVER_NOT_READY),
             StopReason::Limit(why) => write!(f, "{LIMIT}{why}"),
             StopReason::Failure(why) => f.write_str(why),
@@ -62,6 +66,7 @@ impl From<String> for StopReason {
             COMPLETE => StopReason::Complete,
             INTERRUPTED => StopReason::Interrupted,
             TERMINATED => StopReason::Terminated,
+            HUNG_UP => StopReason::HungUp,
             SERVER_NOT_READY => StopReason::ServerNotReady,
             other => match other.strip_prefix(LIMIT) {
                 Some(why) => StopReason::Limit(why.to_owned()),
@@ -81,6 +86,7 @@ mod tests {
             (StopReason::Complete, "complete"),
             (StopReason::Interrupted, "SIGINT"),
             (StopReason::Terminated, "SIGTERM"),
+            (StopReason::HungUp, "SIGHUP"),
             (StopReason::ServerNotReady, "the server does not listen"),
             (StopReason::Limit("x > 3".to_owned()), "limit: x > 3"),
             (StopReason::Failure("out of luck".to_owned()), "out of luck"),

@@ -177,7 +177,8 @@ pub(crate) async fn run(
     let reason = match &early {
         None => StopReason::Complete,
         Some(EarlyEnd::Signal(Caught::Interrupt)) => StopReason::Interrupted,
-        Some(EarlyEnd::Signal(Caught::Terminate | Caught::HangUp)) => StopReason::Terminated,
+        Some(EarlyEnd::Signal(Caught::Terminate)) => StopReason::Terminated,
+        Some(EarlyEnd::Signal(Caught::HangUp)) => StopReason::HungUp,
         Some(EarlyEnd::Inspector(why)) => {
             (context.observer)(RunEvent::Warning(format!("the run is ended by a limit: {why}")));
             StopReason::Limit(why.clone())

@@ -1,7 +1,7 @@
 //! `wsbench compare` and `wsbench calibrate` on tiny scenarios: what runs, what is compared, and that
 //! no process is left behind.
 
-use crate::support::{World, expect_code, finish, said, wait, wsbench};
+use crate::support::{World, expect_code, finish, ignores_hang_up, said, wait, wsbench};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -500,13 +500,6 @@ fn until_said(child: &mut Child, part: &str) {
 fn signal(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, signal).expect("it lives");
-}
-
-/// Whether SIGHUP is ignored here, and so by what is started.
-fn ignores_hang_up() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
-    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1)
 }
 
 #[test]

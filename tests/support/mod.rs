@@ -265,3 +265,10 @@ pub fn answer_upgrade(stream: &mut TcpStream, lines: &str) -> Option<()> {
     let answer = format!("HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n");
     stream.write_all(answer.as_bytes()).ok()
 }
+
+/// Whether SIGHUP is ignored here, and so by what is started.
+pub fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1)
+}

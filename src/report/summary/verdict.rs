@@ -348,7 +348,9 @@ fn conclusion(result: &RunResult, status: Status) -> Conclusion {
     let stopped_by = |reason: StopReason| result.ends.iter().any(|e| e.reason == reason);
     match status {
         _ if stopped_by(StopReason::Interrupted) => Conclusion::Interrupted,
-        _ if stopped_by(StopReason::Terminated) => Conclusion::Terminated,
+        _ if stopped_by(StopReason::Terminated) || stopped_by(StopReason::HungUp) => {
+            Conclusion::Terminated
+        }
         Status::Valid => Conclusion::Passed,
         Status::Partial if result.ends.iter().any(|e| e.reason.limit().is_some()) => {
             Conclusion::LimitFailed
