@@ -117,6 +117,34 @@ fn a_signal_ends_the_wait_for_the_reader_of_any_output() {
 }
 
 #[test]
+fn a_run_says_that_it_replaces_an_earlier_result() {
+    let world = World::new(TINY);
+    let replaces = "out has an earlier result, which this run replaces";
+    for is_second in [false, true] {
+        let mut command = wsbench(&["run", "--reports", "none"]);
+        command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out"));
+        let output = finish(&mut command);
+        assert!(world.path("out/result.jsonl").exists(), "{}", said(&output));
+        assert_eq!(said(&output).contains(replaces), is_second, "{}", said(&output));
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_told_once() {
+    let output = finish(gate().args(["--junit", "/dev/full"]));
+    expect_code(&output, 1);
+    assert_eq!(said(&output).matches("cannot write /dev/full").count(), 1, "{}", said(&output));
+    // A failure that has nothing to do with it has both.
+    let mut failing =
+        wsbench(&["gate", "no-file", "--baseline", "no-file", "--junit", "/dev/full"]);
+    let output = finish(failing.env("GITHUB_STEP_SUMMARY", "/dev/full"));
+    let said = said(&output);
+    for what in ["no-file", "cannot write /dev/full", "summary to /dev/full"] {
+        assert_eq!(said.matches(what).count(), 1, "{what}: {said}");
+    }
+}
+
+#[test]
 fn a_signal_ends_the_wait_for_whoever_reads_standard_output() {
     let world = World::new("");
     // More than a pipe takes.

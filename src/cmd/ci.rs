@@ -22,11 +22,16 @@ use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The file that GitHub Actions reads a step's summary from.
 const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// Is `true` within GitHub Actions.
 const ACTIONS: &str = "GITHUB_ACTIONS";
+/// Whether the JUnit file could not be written, and whether the job's summary could not: neither is tried
+/// again, as its error would be told twice.
+static JUNIT_FAILED: AtomicBool = AtomicBool::new(false);
+static SUMMARY_FAILED: AtomicBool = AtomicBool::new(false);
 /// What makes a run write for CI: removed from the environment of runs that are part of a
 /// comparison.
 pub(crate) const VARIABLES: [&str; 2] = [SUMMARY, ACTIONS];
@@ -75,7 +80,7 @@ pub(crate) fn report_failure(
 ) -> Outcome<Conclusion> {
     // Before the work, which may take hours.
     let unusable = args.junit.as_deref().map_or(Ok(()), prepare_file).err();
-    let junit = args.junit.as_deref().filter(|_| unusable.is_none());
+    let usable = unusable.is_none();
     let failure = match unusable.map_or_else(work, Err) {
         Ok(conclusion) => return Ok(conclusion),
         Err(failure) => failure,
@@ -86,6 +91,9 @@ pub(crate) fn report_failure(
     }
     let reported = has_given_up();
     let noted = append(|limit| markdown::failed(title, &message, limit));
+    // Its error is among the failures already.
+    let is_told = !usable || JUNIT_FAILED.load(Ordering::Relaxed);
+    let junit = args.junit.as_deref().filter(|_| !is_told);
     let written = junit.map_or(Ok(()), |path| write_file(path, &junit::failed(title, &message)));
     match noted.and(written) {
         Err(second) if !reported || !matches!(second.kind, FailureKind::Signal(_)) => {
@@ -110,6 +118,7 @@ fn print_all(views: &[JudgementView], text: Option<String>, args: &OutputArgs) -
     let noted = noted.fold(Ok(()), Result::and);
     let junit = args.junit.as_deref();
     let written = junit.map_or(Ok(()), |path| write_file(path, &junit::render(views)));
+    JUNIT_FAILED.fetch_or(written.is_err(), Ordering::Relaxed);
     printed.and(noted).and(written)
 }
 
@@ -181,11 +190,15 @@ fn in_actions() -> bool {
 /// # Errors
 /// If a signal ended the wait for whoever reads it.
 fn append(render: impl FnOnce(usize) -> String) -> Outcome<()> {
+    if SUMMARY_FAILED.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     let Some(path) = env::var_os(SUMMARY).filter(|path| !path.is_empty()) else { return Ok(()) };
     let path = Path::new(&path);
     let Err(why) = append_to(path, render) else { return Ok(()) };
     let doing = format!("cannot write the job's summary to {}", path.display());
     let failure = not_written(doing, why);
+    SUMMARY_FAILED.store(true, Ordering::Relaxed);
     if matches!(failure.kind, FailureKind::Signal(_)) {
         return Err(failure);
     }

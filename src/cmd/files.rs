@@ -175,6 +175,11 @@ pub(super) fn prepare_reports(
     Ok(out)
 }
 
+/// Whether a folder has a run's result.
+pub(super) fn has_result(folder: &Path) -> bool {
+    fs::metadata(folder.join(RESULT_FILE)).is_ok_and(|found| found.len() > 0)
+}
+
 /// Requires that what is written during a run, and read again, will be a regular file.
 fn require_regular(path: &Path) -> Outcome<()> {
     match fs::metadata(path) {

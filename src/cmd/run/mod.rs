@@ -5,7 +5,7 @@ pub(super) mod progress;
 use crate::cli::{OutputFormat, RunArgs, RunOutputArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
-use crate::cmd::files::{now_text, prepare_file, prepare_reports, write_file};
+use crate::cmd::files::{has_result, now_text, prepare_file, prepare_reports, write_file};
 use crate::cmd::listening;
 use crate::cmd::listening::Patience;
 use crate::cmd::pictures;
@@ -69,6 +69,9 @@ fn run_prepared(
     let plan = &prepared.plan;
     listening::require(plan, patience)?;
     let out = prepare_reports(args.out.as_deref(), &plan.name, estimate_result_bytes(plan))?;
+    if !args.quiet && has_result(&out) {
+        note(format_args!("{} has an earlier result, which this run replaces", out.display()));
+    }
     if let Some(file) = &args.save_baseline {
         prepare_file(file)?;
     }
