@@ -403,6 +403,23 @@ fn a_file_keeps_its_host_and_takes_path_and_line_ends() {
     assert!(String::from_utf8_lossy(&output.stdout).contains(&expected), "{}", said(&output));
 }
 
+/// Its length is that of every key, so that the head has the bytes that are sent.
+#[test]
+fn a_plan_shows_a_whole_handshake_and_no_json() {
+    let series = "transport = \"websocket\"\n[[series]]\ntransport = \"long-polling\"\n\
+                  conditional = true\ncursor = \"/next\"\ncursor_in = \"query:since\"\n";
+    let text = format!(
+        "clients = [1]\nduration = \"1s\"\n[server]\nurl = \"http://127.0.0.1:9\"\n[[series]]\n{series}"
+    );
+    let world = World::new(&text);
+    let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let key = shown.lines().find_map(|line| line.trim().strip_prefix("Sec-WebSocket-Key: "));
+    assert_eq!(key.map(str::len), Some(24), "{}", said(&output));
+    assert!(shown.contains("conditional true, cursor /next in query:since"), "{shown}");
+    assert!(!shown.contains(['{', '}', '"']), "{shown}");
+}
+
 #[test]
 fn a_server_of_ones_own_gets_the_least_head() {
     for (series, accept) in [("polling", "*/*"), ("sse", "text/event-stream")] {

@@ -9,6 +9,8 @@ use crate::plan::{
     estimate_result_bytes, is_idle, is_size_idle,
 };
 use crate::predict::{Exchange, Model};
+use crate::protocol::http1::position::PositionSettings;
+use crate::protocol::template::Template;
 use crate::record::Part;
 use crate::secret::redact;
 use crate::tls::{TlsSettings, TlsVersion};
@@ -16,6 +18,9 @@ use crate::units::{human_bytes, human_ns, thousands, three};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+/// Stands for the key of a client's handshake: as long as one, and none.
+const SOME_KEY: &str = "(16 random bytes:base64)";
 
 /// Names the semantics of updates, unless only the latest counts and it is sent at once.
 fn semantics_of(feed: &Spec) -> String {
@@ -183,6 +188,10 @@ fn settings(plan: &Plan, series: &PlannedSeries) -> String {
             (Some(_), value) => value.as_u64().map_or_else(|| value.to_string(), ns),
             (None, Value::String(text)) => text.clone(),
             // A head from a file: its text is in the JSON.
+            (None, value) if name == "position" => {
+                let position: Result<PositionSettings, _> = serde_json::from_value(value.clone());
+                return position.map_or_else(|_| value.to_string(), |known| known.to_string());
+            }
             (None, Value::Object(_)) if matches!(name.as_str(), "request" | "response") => {
                 "from a file".to_owned()
             }
@@ -203,7 +212,11 @@ pub(super) fn requests(plan: &Plan) -> Vec<(String, String)> {
         own || !plan.is_bundled(series) || series.settings.own_path().is_some()
     };
     let requests = plan.series.iter().filter(shown).filter_map(|series| {
-        let mut text = plan.request(series)?.to_string();
+        let mut parts = plan.request(series)?;
+        if parts.field("Upgrade").is_some() {
+            parts.set("Sec-WebSocket-Key", Template::literal(SOME_KEY));
+        }
+        let mut text = parts.to_string();
         let options = series.settings.options()?;
         if let Some(data) = &options.data {
             let again =

@@ -9,6 +9,7 @@ use crate::protocol::json_pointer::JsonPointer;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 use std::rc::Rc;
 
 /// The setting for validators.
@@ -66,6 +67,26 @@ pub(crate) struct PositionSettings {
     pub conditional: bool,
     /// Its cursor, and where to put it.
     pub cursor: Option<(CursorFrom, CursorTo)>,
+}
+
+impl fmt::Display for PositionSettings {
+    /// As in a scenario.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.conditional {
+            f.write_str("conditional true")?;
+        }
+        let Some((from, to)) = &self.cursor else { return Ok(()) };
+        let separator = if self.conditional { ", " } else { "" };
+        match from {
+            CursorFrom::Pointer(pointer) => write!(f, "{separator}cursor {pointer}")?,
+            CursorFrom::Header(name) => write!(f, "{separator}cursor header:{name}")?,
+        }
+        match to {
+            CursorTo::Query(name) => write!(f, " in query:{name}"),
+            CursorTo::Header(name) => write!(f, " in header:{name}"),
+            CursorTo::Body(name) => write!(f, " in body:{name}"),
+        }
+    }
 }
 
 impl PositionSettings {
