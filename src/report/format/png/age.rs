@@ -36,15 +36,23 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
             )
             .into()
         },
-        keys: vec![
-            LegendEntry::of("one client, as recorded", GREY, Swatch::Line(2)),
-            LegendEntry::of("mean over time and clients, measured", GREY, Swatch::Line(5)),
-            LegendEntry::of("mean, predicted by arithmetic", INK, Swatch::Dashed(3)),
-        ],
+        keys: legend(ages),
         footnotes: footnotes(ages),
         absent: ages.absent.as_deref(),
     };
     page.draw(|area| panels(table, ages, area))
+}
+
+/// Returns what is drawn: a prediction only if there is one.
+fn legend(ages: &Ages) -> Vec<LegendEntry> {
+    let mut keys = vec![
+        LegendEntry::of("one client, as recorded", GREY, Swatch::Line(2)),
+        LegendEntry::of("mean over time and clients, measured", GREY, Swatch::Line(5)),
+    ];
+    if ages.lanes.iter().take(MOST).any(|lane| lane.model_us.value().is_some()) {
+        keys.push(LegendEntry::of("mean, predicted by arithmetic", INK, Swatch::Dashed(3)));
+    }
+    keys
 }
 
 fn footnotes(ages: &Ages) -> Vec<String> {
@@ -164,4 +172,23 @@ fn labels(plot: &Plot, lane: &AgePicture, dark: RGBColor) -> Drawn {
         (x, a),
     )?;
     plot.area.draw_text(&text("predicted", &lane.model_us), &LABEL.at(HPos::Left), (x, b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_legend_promises_no_prediction_that_is_not_there() {
+        let lane = |model_us: Figure| AgePicture {
+            series: "a".to_owned(),
+            corners: Vec::new(),
+            absent: None,
+            mean_us: Figure::known(1.0),
+            model_us,
+        };
+        let with = |model_us: Figure| Ages { lanes: vec![lane(model_us)], ..Ages::default() };
+        assert_eq!(legend(&with(Figure::absent("none"))).len(), 2);
+        assert_eq!(legend(&with(Figure::known(2.0))).len(), 3);
+    }
 }

@@ -31,17 +31,51 @@ pub(crate) fn span(scale: AxisScale, values: &[f64], free: f64) -> Range<f64> {
     low..low * (greatest.max(low * 2.0) / low).powf(grow)
 }
 
-/// Returns the powers of ten within a span, with steps between them if there are few. plotters would
-/// give a span within one decade no tick.
+/// Steps between powers of ten, if those are few, and if these are few.
+const STEPS: [&[f64]; 3] =
+    [&[1.0], &[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]];
+
+/// Returns the powers of ten within a span, with steps between them if there are few: at least two values,
+/// as one alone shows no scale. plotters would give a span within one decade no tick.
 pub(crate) fn decades(span: &Range<f64>) -> Vec<f64> {
     let from = span.start.log10().floor() as i32;
     let to = span.end.log10().floor() as i32;
     let step = ((to - from) / 8).max(1) as usize;
-    let steps: &[f64] = if to - from > 2 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-    (from..=to)
-        .step_by(step)
-        .flat_map(|n| steps.iter().map(move |s| s * 10f64.powi(n)))
-        // A computed power may miss its decade by rounding.
-        .filter(|v| *v >= span.start * (1.0 - 1e-9) && *v <= span.end)
-        .collect()
+    let ticks = |steps: &[f64]| -> Vec<f64> {
+        (from..=to)
+            .step_by(step)
+            .flat_map(|n| steps.iter().map(move |s| s * 10f64.powi(n)))
+            // A computed power may miss its decade by rounding.
+            .filter(|v| *v >= span.start * (1.0 - 1e-9) && *v <= span.end)
+            .collect()
+    };
+    let first = if to - from > 2 { 0 } else { 1 };
+    let tried = STEPS[first..].iter().map(|steps| ticks(steps));
+    tried.reduce(|coarse, fine| if coarse.len() < 2 { fine } else { coarse }).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_short_span_has_finer_steps() {
+        assert_eq!(decades(&(0.5..2_000.0)), [1.0, 10.0, 100.0, 1_000.0]);
+        assert_eq!(decades(&(300.0..1_200.0)), [500.0, 1_000.0]);
+        // 500 alone would show no scale, and here there would be nothing.
+        assert_eq!(decades(&(210.0..480.0)), [300.0, 400.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn there_are_at_least_two_ticks(least in 1e-3f64..1e9, factor in 1.0f64..1e6, free in 0.0f64..0.6) {
+            for scale in [AxisScale::Log, AxisScale::Range] {
+                let span = span(scale, &[least, least * factor], free);
+                let ticks = decades(&span);
+                prop_assert!((2..=16).contains(&ticks.len()), "{:?}: {:?}", span, ticks);
+                prop_assert!(ticks.iter().all(|tick| *tick <= span.end));
+            }
+        }
+    }
 }

@@ -33,11 +33,14 @@ const LABELS: f32 = 560.0;
 const RIM: (i32, i32) = (60, 50);
 
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
-    let mut footnotes = vec![format!(
-        "payload: the messages. heads: HTTP request and response heads. frames: {}. TCP/IP: \
-         headers of all segments with acknowledgements, and retransmissions, without link headers.",
-        Part::list(Part::is_frame)
-    )];
+    let of_frames = Part::ALL.iter().filter(|part| part.is_frame()).map(|part| part.meaning());
+    let mut footnotes = vec![
+        "payload: the messages. heads: HTTP request and response heads. TCP/IP: headers of all segments with \
+         acknowledgements, and retransmissions, without link headers."
+            .to_owned(),
+        // Some have commas of their own.
+        format!("frames: {}.", of_frames.collect::<Vec<_>>().join("; ")),
+    ];
     let columns = STACK.iter().chain([&TOTAL]);
     footnotes.extend(reasons(columns.flat_map(|(_, layer)| {
         table.rows.iter().map(|r| &r.steady(Way::Both, *layer).per_message)

@@ -39,21 +39,16 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         // If they fit side by side, each client count has a line of panels, else each series.
         panels.sort_by_key(|(row, _)| row.clients);
     }
-    let late = panels.first().map_or(0.0, |(r, _)| r.distribution.late_us);
     let page = Page {
         table,
-        title: "Delivery latency: measured and predicted",
+        title: if is_any_predicted(&panels) {
+            "Delivery latency: measured and predicted"
+        } else {
+            "Delivery latency"
+        },
         about: "share of updates that reached their client within this time of their publishing"
             .into(),
-        keys: vec![
-            LegendEntry::of("measured (colour of the series)", GREY, Swatch::Line(5)),
-            LegendEntry::of("predicted by arithmetic", INK, Swatch::Line(2)),
-            LegendEntry::of(
-                &format!("predicted, up to {} later: the timers' error", show_us(late)),
-                BAND,
-                Swatch::Block,
-            ),
-        ],
+        keys: legend(&panels),
         footnotes: footnotes(table, &panels),
         absent: None,
     };
@@ -64,6 +59,23 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
             grid(area, &panels, series.len(), counts.len())
         }
     })
+}
+
+fn is_any_predicted(panels: &[(&Row, RGBColor)]) -> bool {
+    let is_predicted = |row: &Row| row.distribution.points.iter().any(|point| point.law.is_some());
+    panels.iter().any(|(row, _)| is_predicted(row))
+}
+
+/// Returns what is drawn: a prediction only if there is one.
+fn legend(panels: &[(&Row, RGBColor)]) -> Vec<LegendEntry> {
+    let mut keys = vec![LegendEntry::of("measured (colour of the series)", GREY, Swatch::Line(5))];
+    if is_any_predicted(panels) {
+        let late = panels.first().map_or(0.0, |(r, _)| r.distribution.late_us);
+        let later = format!("predicted, up to {} later: the timers' error", show_us(late));
+        keys.push(LegendEntry::of("predicted by arithmetic", INK, Swatch::Line(2)));
+        keys.push(LegendEntry::of(&later, BAND, Swatch::Block));
+    }
+    keys
 }
 
 /// Returns the client counts to show: all, else the least and the greatest, else the least.
@@ -80,12 +92,14 @@ fn counts(table: &Table, series: usize) -> Vec<u32> {
 }
 
 fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
-    let mut notes = vec![
+    let what = if is_any_predicted(panels) {
         "KS: Kolmogorov–Smirnov distance, the largest part of all updates by which the measured \
          line is outside the grey band. Axes end at the predicted worst and the timers' error, or at the \
          measured p99.9."
-            .to_owned(),
-    ];
+    } else {
+        "Axes end at the measured p99.9."
+    };
+    let mut notes = vec![what.to_owned()];
     if panels.len() < table.rows.len() {
         notes.push(format!(
             "{} of {} distributions; all are in distribution.csv.",
@@ -217,4 +231,14 @@ fn distribution_label(row: &Row) -> String {
     let distance = row.predicted.distribution_distance.value();
     let distance = distance.map_or("n/a".to_owned(), |d| format!("{d:.3}"));
     format!("predicted: mean {}, worst {}; KS {distance}", show_us(mean), show_us(worst))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_legend_promises_no_prediction_that_is_not_there() {
+        assert_eq!(legend(&[]).len(), 1);
+    }
 }
