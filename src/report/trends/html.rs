@@ -2,7 +2,7 @@
 //! nothing.
 
 use crate::report::judgement::describe;
-use crate::report::trends::{CHANGE, Trend, Trends};
+use crate::report::trends::{Trend, Trends};
 
 /// The size of a picture in units of its own.
 const WIDTH: f64 = 160.0;
@@ -28,7 +28,7 @@ pub(crate) fn render(trends: &Trends) -> String {
              <th>latest</th><th>change</th></tr>\n",
         );
         out.extend(trends.trends.iter().map(row));
-        out.push_str(&format!("</table>\n<p>{CHANGE}</p>\n"));
+        out.push_str(&format!("</table>\n<p>{}</p>\n", escape(&trends.legend())));
     }
     out.extend(trends.notes.iter().map(|note| format!("<p>{}</p>\n", escape(note))));
     out.push_str("</section>\n");

@@ -2,7 +2,7 @@
 
 use crate::report::judgement::describe;
 use crate::report::judgement::markdown::text;
-use crate::report::trends::{CHANGE, Trends};
+use crate::report::trends::Trends;
 
 /// Renders a heading, a table, and the notes.
 pub(crate) fn render(trends: &Trends) -> String {
@@ -23,7 +23,7 @@ pub(crate) fn render(trends: &Trends) -> String {
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     if !trends.trends.is_empty() {
-        out.push_str(&format!("\n{CHANGE}\n"));
+        out.push_str(&format!("\n{}\n", text(&trends.legend())));
     }
     for (n, note) in trends.notes.iter().enumerate() {
         out.push_str(&format!("{}- {}\n", if n == 0 { "\n" } else { "" }, text(note)));

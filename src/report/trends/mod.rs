@@ -51,6 +51,12 @@ impl Trend {
         }
     }
 
+    /// Returns how many of the runs before the last one lack the figure.
+    fn unknown_before(&self) -> usize {
+        let before = self.values.split_last().map_or(&[][..], |(_, before)| before);
+        before.iter().filter(|value| value.is_none()).count()
+    }
+
     /// Returns a character for each run.
     fn sparkline(&self) -> String {
         let (least, most) = self.bounds();
@@ -87,6 +93,27 @@ pub(crate) struct Trends {
 
 /// What the last column means.
 const CHANGE: &str = "change: from the median of the runs before it to the latest one";
+
+impl Trends {
+    /// Says what the last column means, and how many runs have no part in it.
+    fn legend(&self) -> String {
+        let unknown = self.trends.iter().map(Trend::unknown_before).filter(|n| *n > 0);
+        let unknown: Vec<usize> = unknown.collect();
+        let (Some(least), Some(most)) = (unknown.iter().min(), unknown.iter().max()) else {
+            return CHANGE.to_owned();
+        };
+        let runs = match (least, most) {
+            (1, 1) => "1 run".to_owned(),
+            (least, most) if least == most => format!("{least} runs"),
+            _ => format!("{least} to {most} runs"),
+        };
+        let all = self.trends.len();
+        let figures = unknown.len();
+        format!(
+            "{CHANGE}, without those that lack the figure ({GAP}): {runs} for {figures} of {all} figures"
+        )
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -132,6 +159,28 @@ mod tests {
         let line = "  server_cpu_us_per_message  ▁·▆█                   13 µs/message  +18.2 %";
         assert!(shown.lines().any(|l| l == line), "{shown}");
         assert!(shown.contains("a|<b> at 1,000 clients") && shown.contains("a note"), "{shown}");
+    }
+
+    #[test]
+    fn runs_without_the_figure_are_counted() {
+        let legend = |values: &[&[Option<f64>]]| {
+            let trends = values.iter().map(|values| trend(values)).collect();
+            Trends { trends, ..Trends::default() }.legend()
+        };
+        let whole: &[Option<f64>] = &[Some(1.0), Some(2.0)];
+        assert_eq!(legend(&[whole]), CHANGE);
+        // The latest one is in no median.
+        assert_eq!(legend(&[&[Some(1.0), None]]), CHANGE);
+        let one: &[Option<f64>] = &[None, Some(2.0), Some(2.0)];
+        let said = |rest: &str| format!("{CHANGE}, without those that lack the figure (·): {rest}");
+        assert_eq!(legend(&[whole, one]), said("1 run for 1 of 2 figures"));
+        let two: &[Option<f64>] = &[None, None, Some(2.0)];
+        assert_eq!(legend(&[one, two]), said("1 to 2 runs for 2 of 2 figures"));
+        let trends = trends();
+        for shown in [text::render(&trends), markdown::render(&trends), html::render(&trends)] {
+            let on_one_line = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(on_one_line.contains("(·): 1 run for 1 of 2 figures"), "{shown}");
+        }
     }
 
     #[test]

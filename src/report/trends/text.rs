@@ -2,7 +2,7 @@
 
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::judgement::describe;
-use crate::report::trends::{CHANGE, Trends};
+use crate::report::trends::Trends;
 
 /// Renders lines of at most 120 columns.
 pub(crate) fn render(trends: &Trends) -> String {
@@ -20,7 +20,7 @@ pub(crate) fn render(trends: &Trends) -> String {
     }
     let mut out = paragraph(&describe::line(&trends.title), 2);
     if !trends.trends.is_empty() {
-        out.push_str(&format!("\n{}{CHANGE}\n", grid.render()));
+        out.push_str(&format!("\n{}{}", grid.render(), paragraph(&trends.legend(), 0)));
     }
     for note in &trends.notes {
         out.push_str(&paragraph(&format!("- {}", describe::line(note)), 2));
