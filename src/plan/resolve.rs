@@ -18,6 +18,7 @@ use crate::plan::{
 };
 use crate::protocol::client_data::DATA;
 use crate::protocol::http1::head;
+use crate::record::MOST_DRIVER_LATENESS_NS;
 use crate::scenario;
 use crate::time::{Delay, JitterDistribution, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries, Transport};
@@ -177,7 +178,7 @@ const LEAST_LIMIT_NS: u64 = 10_000_000;
 fn driver_lateness_ns(fields: &mut Fields<'_>) -> u64 {
     let key = &keys::DRIVER_LATENESS;
     let ns = fields.duration_ns_or(key, "auto");
-    if ns.is_some_and(|ns| !(1..=SECOND_NS).contains(&ns)) && fields.is_valid(key) {
+    if ns.is_some_and(|ns| !(1..=MOST_DRIVER_LATENESS_NS).contains(&ns)) && fields.is_valid(key) {
         fields.report(key, "driver_lateness must be more than 0s and at most 1s");
     }
     ns.unwrap_or(0)

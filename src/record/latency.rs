@@ -6,6 +6,9 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+/// The longest lateness of a driver that a scenario can permit.
+pub(crate) const MOST_DRIVER_LATENESS_NS: u64 = 1_000_000_000;
+
 named! {
     /// What a latency runs from and to.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -32,6 +32,7 @@ pub use flow::Flow;
 pub(crate) use frame_fault::FrameFault;
 pub(crate) use head::{HEAD_KEPT_BYTES, Head, HeadOf, from_latin1, latin1};
 pub(crate) use latency::BOUND_NS as LATENCY_BOUND_NS;
+pub(crate) use latency::MOST_DRIVER_LATENESS_NS;
 pub use latency::Metric;
 #[cfg(test)]
 pub(crate) use latency::histogram_of;

@@ -440,6 +440,27 @@ fn a_driver_whose_probes_are_late_is_late_though_its_turns_are_on_time() {
     assert!(bound(&result));
 }
 
+/// A scenario permits a second at the most.
+#[test]
+fn a_lateness_that_cannot_be_permitted_is_not_to_be_set() {
+    for (late_ns, can_be) in [(500_000_000, true), (2_000_000_000, false)] {
+        for stolen_ns in [None, Some(10_000_000_000)] {
+            let mut result = complete(&[POLLING], &[1_000]);
+            for case in result.cases.values_mut() {
+                case.total.latency.of_mut(Metric::ProbeLateness).reset();
+                case.total.latency.of_mut(Metric::ProbeLateness).saturating_record_n(late_ns, 300);
+                case.ends.iter_mut().for_each(|end| end.stolen_ns = stolen_ns);
+            }
+            let table = summarise(&result);
+            let row = row(&table, "polling", 1_000);
+            let check = row.checks.iter().find(|c| c.check == Check::DriverOnSchedule).unwrap();
+            assert!(!check.is_ok(), "{}", check.text);
+            assert_eq!(check.remedy.contains("driver_lateness"), can_be, "{}", check.remedy);
+            assert!(check.remedy.contains("fewer clients"), "{}", check.remedy);
+        }
+    }
+}
+
 #[test]
 fn a_row_says_that_its_floor_does_not_hold() {
     let mut result = complete(&[POLLING], &[1_000]);

@@ -3,7 +3,7 @@
 //! Separate from `verdict`, whose other checks are of clients, bytes and counts: here are the turns of
 //! its schedules and the probes of its threads.
 
-use crate::record::Metric;
+use crate::record::{MOST_DRIVER_LATENESS_NS, Metric};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, window_s};
@@ -67,7 +67,16 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
     }
     let ok = !late && not_started == 0 && missed.is_none();
     let stolen = by_the_host(group).filter(|_| !ok);
-    let remedy = stolen.as_ref().map(|_| CALM_HOST);
+    // A stated lateness helps if it may be as long as it was, and the driver did all its work.
+    let may_permit = not_started == 0
+        && missed.is_none()
+        && all.iter().all(|lateness| lateness.is_within(MOST_DRIVER_LATENESS_NS));
+    let remedy = match (&stolen, may_permit) {
+        (Some(_), true) => Some(CALM_HOST),
+        (Some(_), false) => Some(CALM_HOST_ALONE),
+        (None, true) => None,
+        (None, false) => Some(FASTER_MACHINE),
+    };
     if let Some(stolen) = stolen {
         text = format!("{text}; {stolen}");
     }
@@ -75,6 +84,11 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
     Some(CheckResult { by_permission, remedy: remedy.unwrap_or(result.remedy), ..result })
 }
 
+/// What helps against a lateness that cannot be permitted.
+const FASTER_MACHINE: &str = "The machine is too slow for this load: use fewer clients, a longer interval or lower rate, or \
+                              more cores, or stop what else runs on it.";
+const CALM_HOST_ALONE: &str = "The host of this virtual machine is busy: run again when it is not, or on a machine with cores of \
+                               its own. If that changes nothing, use fewer clients, a longer interval or lower rate.";
 const CALM_HOST: &str = "The host of this virtual machine is busy: run again when it is not, or on a machine with cores of \
                          its own. If that changes nothing, use fewer clients, a longer interval or lower rate. \
                          `driver_lateness` in the scenario (--driver-lateness with wsbench try) permits a later \
@@ -194,6 +208,12 @@ impl<'a> Lateness<'a> {
             let rank = |c: &(bool, Figure, String)| (c.0, c.1.value().unwrap_or(0.0));
             if rank(&next) > rank(&worst) { next } else { worst }
         })
+    }
+
+    /// Whether it would be allowed if so much were.
+    fn is_within(&self, ns: u64) -> bool {
+        let late = self.compare(&Allowed { us: ns as f64 / 1e3, by: "" }).0;
+        !late
     }
 
     /// Whether it was more than is allowed, the figure that decides, and both in words. By its p99,

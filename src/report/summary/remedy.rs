@@ -162,9 +162,16 @@ mod tests {
     /// `try` has URLs alone.
     #[test]
     fn a_wrong_path_is_that_of_a_url_first() {
-        for remedy in [NO_SUCH_PATH, NO_WEBSOCKET] {
-            assert!(remedy.starts_with("Correct the path of the URL"), "{remedy}");
+        let of_answer =
+            |kind, status| of(&BTreeMap::from([(ClientError::with(kind, status), 1)]), 0, true);
+        let not_found = "Correct the path of the URL (in a scenario: `paths` in [server], or `path` or `url` of \
+                         the series).";
+        for (kind, status) in [(Status, 404), (Status, 410), (Upgrade, 404)] {
+            assert_eq!(of_answer(kind, status), Some(not_found));
         }
+        let no_websocket = "Correct the path of the URL, at which there is no WebSocket (in a scenario: `paths` in \
+                            [server], or `path` or `url` of the series).";
+        assert_eq!(of_answer(Upgrade, 200), Some(no_websocket));
     }
 
     #[test]
