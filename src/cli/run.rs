@@ -80,6 +80,10 @@ pub(crate) struct TryArgs {
     /// What ends each message if a WebSocket frame has several, such as '\n'
     #[arg(long, value_name = "TEXT", help_heading = SCENARIO)]
     pub separator: Option<String>,
+    /// Send back what identifies the last answer (If-None-Match, If-Modified-Since), so that a poll or
+    /// long poll gets 304 if nothing is new
+    #[arg(long, help_heading = SCENARIO)]
+    pub conditional: bool,
     /// Where each message has its time, and in which unit, such as /t:ms
     #[arg(long, value_name = "POINTER:UNIT", help_heading = SCENARIO)]
     pub time: Option<String>,

@@ -32,6 +32,8 @@ const SCHEMES: [(&str, TransportKind); 12] = [
 /// The units that `--time` may end with, and their names in a scenario.
 const UNITS: [(&str, &str); 5] =
     [("s", "s"), ("ms", "ms"), ("us", "us"), ("µs", "us"), ("ns", "ns")];
+/// Transports whose requests can name the last answer.
+const CONDITIONAL: [TransportKind; 2] = [TransportKind::Polling, TransportKind::LongPolling];
 /// The longest label of a series.
 const MOST_LABEL: usize = 64;
 
@@ -155,6 +157,9 @@ impl WrittenScenario {
             }
             self.add(" }\n");
         }
+        if args.conditional && CONDITIONAL.contains(&url.transport) {
+            self.add_of("--conditional".to_owned(), "conditional = true\n");
+        }
         if let Some(separator) =
             args.separator.as_ref().filter(|_| url.transport == TransportKind::WebSocket)
         {
@@ -265,15 +270,21 @@ impl TlsArgument {
 fn check_transports(args: &TryArgs, urls: &[TryUrl]) -> Result<(), String> {
     let of_websocket = "is a WebSocket's (ws://, wss://), and only WebSocket clients";
     let cases = [
-        (!args.first.is_empty(), TransportKind::WebSocket, format!("--first: no URL {of_websocket} send messages")),
+        (
+            args.conditional,
+            &CONDITIONAL[..],
+            "--conditional: no URL is polled (http://, https://, long-poll+http://), and streams have one answer"
+                .to_owned(),
+        ),
+        (!args.first.is_empty(), &[TransportKind::WebSocket], format!("--first: no URL {of_websocket} send messages")),
         (
             args.separator.is_some(),
-            TransportKind::WebSocket,
+            &[TransportKind::WebSocket],
             format!("--separator: no URL {of_websocket} receive frames"),
         ),
         (
             args.delimiter.is_some(),
-            TransportKind::Streaming,
+            &[TransportKind::Streaming],
             "--delimiter: no URL is a stream's (stream+http://, stream+https://), and elsewhere the protocol \
              delimits messages"
                 .to_owned(),
@@ -281,7 +292,7 @@ fn check_transports(args: &TryArgs, urls: &[TryUrl]) -> Result<(), String> {
     ];
     let misplaced = cases
         .into_iter()
-        .find(|(given, transport, _)| *given && urls.iter().all(|url| url.transport != *transport));
+        .find(|(given, of, _)| *given && urls.iter().all(|url| !of.contains(&url.transport)));
     misplaced.map_or(Ok(()), |(_, _, why)| Err(why))
 }
 
@@ -441,6 +452,21 @@ headers = { X-Y = "a \"b\"", "a.b" = "c" }
 first = ["{\"subscribe\": 1}", "x\u007f"]
 "#;
         assert_eq!(text.map(|written| written.text).unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn a_poll_and_a_long_poll_can_be_conditional() {
+        let urls = ["http://a", "long-poll+http://b", "ws://c", "sse+http://d"];
+        let text = written(&[&urls[..], &["--conditional"]].concat()).map(|written| written.text);
+        let text = text.unwrap_or_default();
+        let are: Vec<bool> = text
+            .split("[[series]]")
+            .skip(1)
+            .map(|series| series.contains("\nconditional = true\n"))
+            .collect();
+        assert_eq!(are, [true, true, false, false], "{text}");
+        let refused = written(&["ws://a", "--conditional"]).map(|_| ()).unwrap_err().message;
+        assert!(refused.contains("--conditional: no URL is polled"), "{refused}");
     }
 
     #[test]
