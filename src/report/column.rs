@@ -4,6 +4,7 @@
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::finding::ChangeScale;
+use crate::report::layer::Statistic;
 use crate::report::table::Row;
 use std::fmt;
 
@@ -144,6 +145,8 @@ pub struct Column {
     pub(crate) whole: Option<Whole>,
     /// The latency that it is a statistic of.
     pub latency: Option<Metric>,
+    /// Which of its statistics.
+    pub statistic: Option<Statistic>,
     /// What a comparison calls it that shows what changed beside a figure which got worse.
     pub beside: Option<&'static str>,
     /// True if it compares with the chapter, or is in the chapter's unit.
@@ -188,6 +191,7 @@ impl Column {
             grows: false,
             whole: None,
             latency: None,
+            statistic: None,
             beside: None,
             of_chapter: false,
             get: Box::new(get),
@@ -211,6 +215,11 @@ impl Column {
     /// How many values are behind the row's number.
     pub fn samples(&self, row: &Row) -> u64 {
         (self.samples)(row)
+    }
+    /// True if the row's number may be the driver's as much as the server's.
+    pub fn is_driver_bound(&self, row: &Row) -> bool {
+        let of = self.latency.zip(self.statistic);
+        of.is_some_and(|(metric, statistic)| row.latency(metric).is_bound(statistic))
     }
     /// True if its values are numbers.
     pub fn is_number(&self) -> bool {
@@ -249,10 +258,10 @@ impl Column {
     pub(crate) fn live(self, live: bool) -> Column {
         Column { live, ..self }
     }
-    /// It is a statistic of this latency.
-    pub(crate) fn of_latency(self, metric: Metric) -> Column {
+    /// It counts the values of this latency, or is a statistic of them.
+    pub(crate) fn of_latency(self, metric: Metric, statistic: Option<Statistic>) -> Column {
         let column = self.samples_of(move |row| row.latency(metric).count);
-        Column { latency: Some(metric), live: true, ..column }
+        Column { latency: Some(metric), statistic, live: true, ..column }
     }
     pub(crate) fn whole(self, whole: Whole) -> Column {
         Column { whole: Some(whole), ..self }

@@ -433,7 +433,7 @@ fn latencies() -> Vec<Column> {
             count(format!("{name}_count"), "values recorded", values)
                 .live_events()
                 .better(Better::Neither)
-                .of_latency(metric),
+                .of_latency(metric, None),
         );
         for statistic in Statistic::ALL {
             let column = number(
@@ -442,7 +442,7 @@ fn latencies() -> Vec<Column> {
                 format!("{}, {}", metric_about(metric), statistic.name().replace('_', ".")),
                 move |r| r.latency(metric).stat(statistic).clone(),
             );
-            let column = column.of_latency(metric);
+            let column = column.of_latency(metric, Some(statistic));
             // A high percentile varies more than a median.
             out.push(match (metric.is_headline(), statistic) {
                 (true, Statistic::P50) => {

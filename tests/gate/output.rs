@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
+use wsbench::internals::record::Metric;
 use wsbench::internals::report::Decision;
 use wsbench::internals::report::Status;
 use wsbench::internals::report::judgement::{
@@ -18,7 +19,7 @@ use wsbench::internals::report::judgement::{
 use wsbench::internals::report::schema;
 use wsbench::internals::report::schema::DOCUMENTS;
 use wsbench::internals::report::{Conclusion, Table, find_format, summarise};
-use wsbench::internals::result::StopReason;
+use wsbench::internals::result::{RunResult, StopReason};
 
 /// Ten clients for half a second.
 const SMALL: &str = r#"
@@ -123,9 +124,41 @@ fn a_run_that_passes_is_two_lines() {
 }
 
 #[test]
-fn a_run_that_was_cut_short_does_not_pass() {
+fn markdown_has_the_marks_and_remarks_of_the_summary() {
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
-    result.ends[0].reason = StopReason::Terminated;
+    let shown = |result: &RunResult| {
+        markdown::render(&JudgementView::run(&summarise(result)), markdown::MOST_BYTES)
+    };
+    assert!(!shown(&result).contains('†'), "{}", shown(&result));
+    for case in result.cases.values_mut() {
+        let all = case.total.latency.of_mut(Metric::KernelToClient);
+        all.reset();
+        all.saturating_record_n(1_100_000, 20);
+    }
+    let table = summarise(&result);
+    let shown = shown(&result);
+    let row = shown.lines().find(|line| line.starts_with("| websocket |")).unwrap();
+    assert!(row.contains('†'), "{shown}");
+    assert!(shown.contains("\n† driver-bound: this figure is the driver's"), "{shown}");
+    let notes = table.rows.iter().map(|row| row.notes.len()).sum::<usize>();
+    assert!(notes > 0);
+    assert!(shown.contains("websocket: driver-bound, so that delivery latency is"), "{shown}");
+    for sentence in &table.words {
+        let start: String =
+            sentence.chars().take_while(|c| c.is_alphanumeric() || *c == ' ').collect();
+        assert!(shown.contains(&format!("- {start}")), "{sentence}: {shown}");
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_short_does_not_pass() {
+    cut_short_by(StopReason::Terminated, "SIGTERM");
+    cut_short_by(StopReason::HungUp, "SIGHUP");
+}
+
+fn cut_short_by(reason: StopReason, signal: &str) {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    result.ends[0].reason = reason;
     let table = summarise(&result);
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
     let view = JudgementView::run(&table);
@@ -133,7 +166,7 @@ fn a_run_that_was_cut_short_does_not_pass() {
     let last = "PARTIAL: all 27 figures passed. Exit code 143: stopped by SIGTERM or \
                 SIGHUP; what was measured is reported.";
     assert!(text::render(&view).ends_with(&format!("{last}\n")));
-    let why = "partial: the run was stopped: SIGTERM";
+    let why = format!("partial: the run was stopped: {signal}");
     let error = format!("::error title=wsbench%3A the run::{why}\n");
     assert!(annotations::render(&view).starts_with(&error));
     let summary = markdown::render(&view, markdown::MOST_BYTES);

@@ -2,8 +2,9 @@
 //! of figures that did not pass, and everything else folded.
 
 use crate::report::finding::{Decision, Finding};
+use crate::report::format::text::{BOUND, BOUND_MEANING, notes};
 use crate::report::judgement::{JudgementView, describe, measures};
-use crate::report::table::Table;
+use crate::report::table::{Row, Table};
 use crate::units::thousands;
 
 /// GitHub's limit for one step; it shows nothing of a larger file.
@@ -39,6 +40,7 @@ pub fn render(view: &JudgementView, limit: usize) -> String {
     passed(&mut page, view);
     if let Some(table) = view.table {
         figures(&mut page, table);
+        remarks(&mut page, table);
     }
     list(&mut page, "Notes\n\n", judgement.notes.iter().map(|n| text(n)));
     page.finish()
@@ -190,10 +192,26 @@ fn figures(page: &mut MarkdownPage, table: &Table) {
         for r in &table.rows {
             let clients = thousands(r.clients.into());
             let mut cells = vec![text(&r.series), r.status.name().to_owned(), clients];
-            let figures = measures::of_row(&tracked, r).map(|column| column.figure(r));
-            cells.extend(figures.map(|figure| describe::figure(&figure, "-")));
+            cells.extend(measures::of_row(&tracked, r).map(|column| {
+                let mark = if column.is_driver_bound(r) { BOUND } else { "" };
+                format!("{}{mark}", describe::figure(&column.figure(r), "-"))
+            }));
             page.add(&row(&cells));
         }
+        let is_bound = |r: &Row| measures::of_row(&tracked, r).any(|c| c.is_driver_bound(r));
+        if table.rows.iter().any(is_bound) {
+            page.add(&format!("\n{}\n", text(BOUND_MEANING)));
+        }
+        page.close("\n</details>\n");
+    }
+}
+
+/// The sentences of the run, and what its summary notes of its rows.
+fn remarks(page: &mut MarkdownPage, table: &Table) {
+    let of_rows = notes::of_rows(table);
+    let all: Vec<&String> = table.words.iter().chain(&of_rows).collect();
+    if !all.is_empty() && page.unfold(&format!("Remarks on the run: {}", all.len()), "") {
+        all.iter().for_each(|one| page.add(&format!("- {}\n", text(one))));
         page.close("\n</details>\n");
     }
 }

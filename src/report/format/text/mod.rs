@@ -2,7 +2,7 @@
 
 mod consistency;
 pub(crate) mod grid;
-mod notes;
+pub(in crate::report) mod notes;
 mod terminal;
 
 use crate::record::Metric;
@@ -119,7 +119,10 @@ fn mbps(bytes_per_s: f64) -> String {
 }
 
 /// Beside a figure that the driver's own lateness may have made.
-const BOUND: &str = "†";
+pub(in crate::report) const BOUND: &str = "†";
+/// What that means.
+pub(in crate::report) const BOUND_MEANING: &str = "† driver-bound: this figure is the driver's as much as the server's. The driver itself was late by more than \
+     a tenth of it, at the same percentile (of a median: at p99).";
 
 /// A column of a table that has a line for each row: its head and its cells.
 struct TextColumn<'a> {

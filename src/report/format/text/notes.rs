@@ -4,7 +4,7 @@ use crate::report::check::Check;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
-use crate::report::format::text::{ABSENT, rows, show, with_labels};
+use crate::report::format::text::{ABSENT, BOUND_MEANING, rows, show, with_labels};
 use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Latencies, Row, Status, Table};
 use crate::units::{distinct, thousands, with_unit};
@@ -117,21 +117,22 @@ pub(crate) fn notes(table: &Table) -> String {
          at the socket that is not payload."
             .to_owned(),
     );
-    fn of_row(row: &Row) -> impl Iterator<Item = (&Row, String)> {
-        row.notes.iter().map(move |note| (row, format!("{note}.")))
-    }
-    let said: Vec<(&Row, String)> = rows(table).into_iter().flat_map(of_row).collect();
-    notes.extend(with_labels(table, &said));
+    notes.extend(of_rows(table));
     if table.rows.iter().any(|r| r.latencies.iter().any(Latencies::is_any_bound)) {
-        notes.push(
-            "† driver-bound: this figure is the driver's as much as the server's. The driver itself \
-             was late by more than a tenth of it, at the same percentile (of a median: at p99)."
-                .to_owned(),
-        );
+        notes.push(BOUND_MEANING.to_owned());
     }
     notes.extend(absent(table));
     let lines = notes.iter().map(|n| paragraph(&format!("- {n}"), 2));
     format!("Notes\n{}", lines.collect::<String>())
+}
+
+/// Returns the notes of the rows, each once with the rows that it is about.
+pub(in crate::report) fn of_rows(table: &Table) -> Vec<String> {
+    fn of_row(row: &Row) -> impl Iterator<Item = (&Row, String)> {
+        row.notes.iter().map(move |note| (row, format!("{note}.")))
+    }
+    let said: Vec<(&Row, String)> = rows(table).into_iter().flat_map(of_row).collect();
+    with_labels(table, &said)
 }
 
 /// Returns a sentence for each reason why figures are absent. Reasons that follow from the scenario
