@@ -62,6 +62,22 @@ fn options_are_grouped() {
 }
 
 #[test]
+fn refused_arguments_say_what_would_be_taken() {
+    let address = ["relay", "--listen", "127.0.0.1:0", "--to", "foo", "--delay", "1ms"];
+    let said_of = |args: &[&str]| {
+        let output = finish(&mut wsbench(args));
+        expect_code(&output, 2);
+        said(&output)
+    };
+    assert!(said_of(&address).contains("such as 127.0.0.1:8080"), "{}", said_of(&address));
+    let few = ["compare", "no.toml", "--a", "ws://a", "--b", "ws://b", "--pairs", "3"];
+    let few = said_of(&few);
+    let why =
+        "--pairs 3: even 6 pairs (--most-pairs, twice --pairs unless it is given) have a p of";
+    assert!(few.contains(why) && few.contains("run at least 8 pairs"), "{few}");
+}
+
+#[test]
 fn completions_and_manual_pages_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(stdout_of(&["completions", shell]).contains("--save-baseline"), "{shell}");
@@ -71,7 +87,15 @@ fn completions_and_manual_pages_are_printed() {
         let page = stdout_of(&["man", &name]);
         assert!(page.contains(&format!("wsbench\\-{name}")), "{page}");
     }
+    for name in ["add", "show", "check"] {
+        let page = stdout_of(&["man", "history", name]);
+        assert!(page.contains(&format!("wsbench\\-history\\-{name}")), "{page}");
+        assert!(page.contains("\\-\\-file"), "{page}");
+    }
     expect_code(&finish(&mut wsbench(&["man", "nothing"])), 2);
+    let wrong = finish(&mut wsbench(&["man", "history", "nothing"]));
+    expect_code(&wrong, 2);
+    assert!(said(&wrong).contains("see `wsbench history --help`"), "{}", said(&wrong));
 }
 
 #[test]

@@ -135,9 +135,11 @@ pub(crate) struct CompletionsArgs {
 #[command(after_help = "\
 Examples:
   wsbench man | man -l -
-  wsbench man run > wsbench-run.1")]
+  wsbench man run > wsbench-run.1
+  wsbench man history add > wsbench-history-add.1")]
 pub(crate) struct ManArgs {
-    /// The subcommand [default: the page of the whole program]
+    /// The subcommand, of several words if it has subcommands [default: the page of the whole
+    /// program]
     #[arg(value_name = "COMMAND")]
-    pub command: Option<String>,
+    pub command: Vec<String>,
 }

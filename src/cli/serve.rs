@@ -26,7 +26,8 @@ Examples:
 pub(crate) struct ServeArgs {
     /// Where to listen; port 0 for any
     #[arg(
-        long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", help_heading = LISTENING
+        long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = parse_address,
+        help_heading = LISTENING
     )]
     pub bind: SocketAddr,
     /// Threads [default: one for each core]
@@ -123,10 +124,10 @@ Example, a server that is 50 ms away:
   wsbench relay --listen 127.0.0.1:9000 --to 127.0.0.1:8080 --delay 50ms")]
 pub(crate) struct RelayArgs {
     /// Where to listen; port 0 for any
-    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING)]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, help_heading = LISTENING)]
     pub listen: SocketAddr,
     /// The server
-    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING)]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, help_heading = LISTENING)]
     pub to: SocketAddr,
     /// How long a byte takes one way
     #[arg(long, value_name = "TIME", value_parser = parse_delay, help_heading = DELAY)]
@@ -146,6 +147,12 @@ pub(crate) struct RelayArgs {
     /// The seed of jitter
     #[arg(long, value_name = "N", default_value_t = 2009, help_heading = DELAY)]
     pub seed: u64,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "write an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned()
+    })
 }
 
 fn parse_delay(text: &str) -> Result<u64, String> {

@@ -21,18 +21,18 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Outcome<()> {
 /// # Errors
 /// If there is no such subcommand, or standard output cannot be written.
 pub(crate) fn man(args: &ManArgs) -> Outcome<()> {
-    let mut program = Cli::command();
-    program.build();
-    let page = match &args.command {
-        None => program,
-        Some(name) => {
-            let found = program.find_subcommand(name).cloned();
-            let found = found.ok_or_else(|| {
-                Failure::usage(format!("there is no subcommand {name:?}: see `wsbench --help`"))
-            })?;
-            found.display_name(format!("wsbench-{name}"))
-        }
-    };
+    let mut page = Cli::command();
+    page.build();
+    let mut name = page.get_name().to_owned();
+    for word in &args.command {
+        let found = page.find_subcommand(word).cloned();
+        let shown = name.replace('-', " ");
+        page = found.ok_or_else(|| {
+            Failure::usage(format!("there is no subcommand {word:?}: see `{shown} --help`"))
+        })?;
+        name = format!("{name}-{word}");
+        page = page.display_name(&name);
+    }
     let mut text = Vec::new();
     Man::new(page).render(&mut text).map_err(at("cannot render the manual page"))?;
     print(&text)

@@ -45,6 +45,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use target::CompareTarget;
 
+/// As many pairs as `--most-pairs` takes.
+const MOST_PAIRS: u32 = 2_000;
 /// The time of a comparison for each series and client count, if the user names none.
 const EACH_CASE: Duration = Duration::from_secs(300);
 
@@ -77,7 +79,7 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
             rules_at(looks, &args.how)
         }
     };
-    require_decisive(&rules)?;
+    require_decisive(&rules, args.pairs)?;
     let limit = match (args.pairs, args.time) {
         (Some(_), _) => PairLimit::Pairs,
         (None, Some(ns)) => PairLimit::Time(Duration::from_nanos(ns)),
@@ -200,15 +202,26 @@ fn rules_at(looks: Vec<u32>, args: &PairArgs) -> Rules {
 }
 
 /// Refuses too few pairs: the smallest p of an exact test depends on their number.
-fn require_decisive(rules: &Rules) -> Outcome<()> {
+fn require_decisive(rules: &Rules, pairs: Option<u32>) -> Outcome<()> {
     let most = rules.most_pairs();
     let level = rules.alpha;
     let p = rules.smallest_p(most);
     if p <= level {
         return Ok(());
     }
+    let given = pairs.map_or_else(String::new, |pairs| format!("--pairs {pairs}: "));
+    let how = match pairs {
+        Some(pairs) if pairs < most => {
+            " (--most-pairs, twice --pairs unless it is given)".to_owned()
+        }
+        _ => String::new(),
+    };
+    let more = match (1..=MOST_PAIRS).find(|pairs| rules.smallest_p(*pairs) <= level) {
+        Some(enough) => format!("run at least {enough} pairs"),
+        None => "run more pairs".to_owned(),
+    };
     Err(Failure::usage(format!(
-        "{most} pairs have a p of at least {p}, and nothing fails above {level}: run more pairs, \
+        "{given}even {most} pairs{how} have a p of at least {p}, and nothing fails above {level}: {more}, \
          or raise --alpha"
     )))
 }
