@@ -70,7 +70,16 @@ fn refused_arguments_say_what_would_be_taken() {
         said(&output)
     };
     assert!(said_of(&address).contains("such as 127.0.0.1:8080"), "{}", said_of(&address));
-    let few = ["compare", "no.toml", "--a", "ws://a", "--b", "ws://b", "--pairs", "3"];
+    let few = [
+        "compare",
+        "no.toml",
+        "--a",
+        "ws://127.0.0.1:9",
+        "--b",
+        "ws://127.0.0.1:8",
+        "--pairs",
+        "3",
+    ];
     let few = said_of(&few);
     let why =
         "--pairs 3: even 6 pairs (--most-pairs, twice --pairs unless it is given) have a p of";

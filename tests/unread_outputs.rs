@@ -130,7 +130,7 @@ fn a_run_says_that_it_replaces_an_earlier_result() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_once() {
+fn what_cannot_be_written_is_reported_once() {
     let output = finish(gate().args(["--junit", "/dev/full"]));
     expect_code(&output, 1);
     assert_eq!(said(&output).matches("cannot write /dev/full").count(), 1, "{}", said(&output));

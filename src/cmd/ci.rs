@@ -29,7 +29,7 @@ const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// Is `true` within GitHub Actions.
 const ACTIONS: &str = "GITHUB_ACTIONS";
 /// Whether the JUnit file could not be written, and whether the job's summary could not: neither is tried
-/// again, as its error would be told twice.
+/// again, as its error would be reported twice.
 static JUNIT_FAILED: AtomicBool = AtomicBool::new(false);
 static SUMMARY_FAILED: AtomicBool = AtomicBool::new(false);
 /// What makes a run write for CI: removed from the environment of runs that are part of a
@@ -92,8 +92,8 @@ pub(crate) fn report_failure(
     let reported = has_given_up();
     let noted = append(|limit| markdown::failed(title, &message, limit));
     // Its error is among the failures already.
-    let is_told = !usable || JUNIT_FAILED.load(Ordering::Relaxed);
-    let junit = args.junit.as_deref().filter(|_| !is_told);
+    let is_reported = !usable || JUNIT_FAILED.load(Ordering::Relaxed);
+    let junit = args.junit.as_deref().filter(|_| !is_reported);
     let written = junit.map_or(Ok(()), |path| write_file(path, &junit::failed(title, &message)));
     match noted.and(written) {
         Err(second) if !reported || !matches!(second.kind, FailureKind::Signal(_)) => {

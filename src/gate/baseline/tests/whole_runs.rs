@@ -214,7 +214,7 @@ proptest! {
 
 /// Few clients with few messages: the edges of their windows and chance are most of what came.
 #[test]
-fn a_wide_bound_of_messages_is_told() {
+fn a_wide_bound_of_messages_is_noted() {
     let pushed = |messages: u64| {
         let mut row = polling();
         row.paced = false;
@@ -224,15 +224,15 @@ fn a_wide_bound_of_messages_is_told() {
     };
     let notes = |was: u64, is: u64| {
         let options = GateOptions::default();
-        let judged = judge(&pushed(was), &pushed(is), &table(Status::Valid), &options).unwrap();
-        let came = of(&judged.findings, "completed").decision;
-        (came, judged.notes)
+        let judgement = judge(&pushed(was), &pushed(is), &table(Status::Valid), &options).unwrap();
+        let came = of(&judgement.findings, "completed").decision;
+        (came, judgement.notes)
     };
-    let (came, told) = notes(200, 120);
+    let (came, noted) = notes(200, 120);
     assert_eq!(came, Decision::Pass);
     let wide = "polling at 10 clients: fewer messages by less than 50 % would not be seen";
-    assert!(told.iter().any(|note| note.starts_with(wide)), "{told:?}");
-    let (came, told) = notes(100_000, 60_000);
+    assert!(noted.iter().any(|note| note.starts_with(wide)), "{noted:?}");
+    let (came, noted) = notes(100_000, 60_000);
     assert_eq!(came, Decision::Fail);
-    assert!(!told.iter().any(|note| note.contains("would not be seen")), "{told:?}");
+    assert!(!noted.iter().any(|note| note.contains("would not be seen")), "{noted:?}");
 }
