@@ -142,7 +142,10 @@ fn markdown_has_the_marks_and_remarks_of_the_summary() {
     assert!(shown.contains("\n† driver-bound: this figure is the driver's"), "{shown}");
     let notes = table.rows.iter().map(|row| row.notes.len()).sum::<usize>();
     assert!(notes > 0);
-    assert!(shown.contains("websocket at 1,000 clients: driver-bound, so that delivery latency is"), "{shown}");
+    assert!(
+        shown.contains("websocket at 1,000 clients: driver-bound, so that delivery latency is"),
+        "{shown}"
+    );
     for sentence in &table.words {
         let start: String =
             sentence.chars().take_while(|c| c.is_alphanumeric() || *c == ' ').collect();
