@@ -611,10 +611,10 @@ fn measured_size(
 /// Returns the error of a body with another transfer coding than chunks, which the library ignores.
 fn transfer_coding(response: &reqwest::Response) -> Result<(), ClientError> {
     let mut fields = response.headers().get_all(TRANSFER_ENCODING).iter();
-    match fields.any(|field| has_transfer_coding(field.as_bytes())) {
-        true => Err(ClientError::of(ClientErrorKind::TransferCoding)),
-        false => Ok(()),
+    if fields.any(|field| has_transfer_coding(field.as_bytes())) {
+        return Err(ClientError::of(ClientErrorKind::TransferCoding));
     }
+    Ok(())
 }
 
 /// Whether the body of an answer is compressed.

@@ -25,6 +25,8 @@ BUSY_MACHINE = {"driver_on_schedule", "feed_held"}
 UNREAD_NS = 5_000_000
 # Of each way, beside wsbench's own.
 CLIENTS = 2
+# How the reason of an absent latency begins that lies below what the times in messages are exact to.
+TOO_SHORT = "too short to be known"
 
 
 @dataclass
@@ -363,7 +365,7 @@ def _judge_latency(row, way, run, result, options):
     told_us = result["delivery_latency_us_p50"]
     why = result["absent"].get("delivery_latency_us_p50", "no reason")
     # Half of what the times in messages are exact to, in ms, if the median lies below it.
-    half = run.server.stamp.unit_ns / 2e6 if why.startswith("below") else 0
+    half = run.server.stamp.unit_ns / 2e6 if why.startswith(TOO_SHORT) else 0
     if told_us is None and not half:
         row.latency = f"absent: {why}"
         row.faults.append("no delivery latency")
