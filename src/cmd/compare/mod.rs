@@ -45,8 +45,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use target::CompareTarget;
 
-/// As many pairs as `--most-pairs` takes.
-const MOST_PAIRS: u32 = 2_000;
 /// The time of a comparison for each series and client count, if the user names none.
 const EACH_CASE: Duration = Duration::from_secs(300);
 
@@ -216,7 +214,7 @@ fn require_decisive(rules: &Rules, pairs: Option<u32>) -> Outcome<()> {
         }
         _ => String::new(),
     };
-    let more = match (1..=MOST_PAIRS).find(|pairs| rules.smallest_p(*pairs) <= level) {
+    let more = match rules.least_pairs(1) {
         Some(enough) => format!("run at least {enough} pairs"),
         None => "run more pairs".to_owned(),
     };

@@ -425,6 +425,12 @@ mod tests {
     use crate::result::{CaseInfo, Header, RunResult};
 
     #[test]
+    fn the_column_of_the_drivers_memory_says_from_how_many_clients_it_is_compared() {
+        let schema = include_str!("../schema/schema.json");
+        assert!(schema.contains(&format!("with fewer than {LEAST_CLIENTS} clients most of it")));
+    }
+
+    #[test]
     fn crossings_name_who_needs_fewer_bytes_above_a_rate() {
         assert_eq!(crossing(&[], &[]), None);
         let crossed = |b: &str, rate_hz| Crossing {
