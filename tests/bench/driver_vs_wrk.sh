@@ -39,6 +39,8 @@ url = "$url"
 [[series]]
 transport = "polling"
 interval = "back-to-back"
+# As wrk sends it: for a server reached by its URL the default is another.
+request_head = "chapter"
 TOML
 
 TIMEFORMAT='%U %S'

@@ -63,7 +63,7 @@ def above_the_kernel(wsbench, folder):
         return None
     scenario = folder / "polls.toml"
     load = 'clients = [64]\nwarmup = "0s"\nduration = "6s"\ncooldown = "0s"\ndriver_lateness = "1s"\n'
-    series = '[[series]]\ntransport = "polling"\ninterval = "back-to-back"\n'
+    series = '[[series]]\ntransport = "polling"\ninterval = "back-to-back"\nrequest_head = "chapter"\n'
     scenario.write_text(load + series)
     serve = ["taskset", "-c", "0", wsbench, "serve", "--scenario", scenario, "--bind", "127.0.0.1:0"]
     server = subprocess.Popen(serve, stdout=subprocess.PIPE, text=True)

@@ -16,7 +16,8 @@ duration = \"${seconds}s\"
 cooldown = \"0s\"
 driver_lateness = \"1s\"
 clients = [$clients]"
-printf 'name = "polls"\n%s\n[[series]]\ntransport = "polling"\ninterval = "back-to-back"\n' \
+# The head is named: a build's own choice for a server reached by its URL would be another request.
+printf 'name = "polls"\n%s\n[[series]]\ntransport = "polling"\ninterval = "back-to-back"\nrequest_head = "chapter"\n' \
     "$common" >"$work/polls.toml"
 printf 'name = "echoes"\n%s\n[feed]\nworkload = "echo"\n[[series]]\ntransport = "websocket"\necho = "back-to-back"\n' \
     "$common" >"$work/echoes.toml"
