@@ -737,3 +737,35 @@ fn a_message_that_does_not_end_is_named_with_what_came_of_it() {
         }
     });
 }
+
+/// A server that ends its event stream after six events. With the id `N` a client goes on at `from(N)`.
+fn resumed(from: fn(i64) -> i64) -> SocketAddr {
+    serve(move |mut stream| {
+        let Some(head) = crate::external::request(&mut stream) else { return };
+        let id = head.lines().find_map(|line| line.strip_prefix("Last-Event-ID: "));
+        let first = id.map_or(1, |id| from(id.parse().expect("a number that was an id")));
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 20\n");
+        for n in first..first + 6 {
+            let text = format!("id: {n}\ndata: {{\"t\": {:.6}, \"seq\": {n}}}\n\n", now_s());
+            if stream.write_all(text.as_bytes()).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(60));
+        }
+    })
+}
+
+#[test]
+fn numbers_that_go_back_on_a_new_connection_with_newer_times_are_pointed_out() {
+    let cases: [(fn(i64) -> i64, bool); 3] =
+        [(|n| n - 2, true), (|_| 1, false), (|n| n + 1, false)];
+    at_once(cases, |(from, is_said)| {
+        let world = world(resumed(from), &format!("{OWN}transport = \"sse\""));
+        // Clients that are away so often make the row invalid on a slow machine.
+        let output = finish(&mut world.run(&[]));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = "connections made anew began with a newer message whose number is not higher";
+        assert_eq!(text.contains(words), is_said, "{text}");
+    });
+}

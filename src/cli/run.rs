@@ -87,6 +87,10 @@ pub(crate) struct TryArgs {
     /// Where each message has its time, and in which unit, such as /t:ms
     #[arg(long, value_name = "POINTER:UNIT", help_heading = SCENARIO)]
     pub time: Option<String>,
+    /// Where each message has its number, which goes up by one, such as /seq: with it loss, repeats
+    /// and order are checked
+    #[arg(long, value_name = "POINTER", help_heading = SCENARIO)]
+    pub sequence: Option<String>,
     /// How late the driver may be by its own fault, on a machine that is busy with other work
     /// [default: a tenth of the median latency, at least 1ms]
     #[arg(long, value_name = "TIME", help_heading = SCENARIO)]

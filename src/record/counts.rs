@@ -60,6 +60,9 @@ counts! {
     times_same,
     /// Times that the numbers began again at their lowest, since they had come to their highest.
     numbers_wrapped,
+    /// Connections made anew on which the first message was newer by its time, and its number between the
+    /// lowest and the highest that had come: the client counts from there.
+    numbers_anew,
     /// JSON texts that came behind another in the same message.
     joined_texts,
     /// Updates in an array of several, of which one at most was read.

@@ -6,7 +6,7 @@ coded! {
         /// Nobody who is trusted has signed the server's certificate.
         UnknownIssuer =
             "nobody who is trusted has signed the server's certificate; name its authority by \
-            tls.ca, or take insecure = true",
+            tls.ca, or take insecure = true (with wsbench try --ca or --insecure)",
         /// The certificate's time is over.
         Expired = "the server's certificate has expired",
         /// The certificate's time has not begun.
@@ -34,7 +34,7 @@ coded! {
         /// The certificate is that of an authority, and not one that is trusted itself.
         OfAuthority =
             "the server's certificate is that of an authority (CA:TRUE), as \"openssl req -x509\" makes \
-            it; name its file by tls.ca, or take insecure = true",
+            it; name its file by tls.ca, or take insecure = true (with wsbench try --ca or --insecure)",
         /// The server has asked for a certificate, got none, and closed without an alert.
         CertificateWanted =
             "the server asked for a client certificate, got none, and closed the connection; name one by \

@@ -144,7 +144,7 @@ impl OwnMessages {
         drop(times);
         let channel = self.channels.of(format, fields);
         let first = channel.newest.is_none();
-        channel.note_connection(self.reconnects, fields, age);
+        let anew = channel.note_connection(self.reconnects, fields, age);
         let wrapped = channel.note_wrap(fields, age);
         let place = channel.place(fields);
         let (arrival, late) = channel.classify(fields, place, age, self.asks);
@@ -155,6 +155,7 @@ impl OwnMessages {
         let counts = &mut recorder.at(phase).counts;
         count_fields(counts, fields, place, age);
         counts.numbers_wrapped += u64::from(wrapped);
+        counts.numbers_anew += u64::from(anew);
         let is_identified = fields.time.is_some() || place.is_some();
         if matches!(arrival, Arrival::NewestAgain | Arrival::Again) {
             self.count_again(counts, arrival, age);
@@ -301,13 +302,17 @@ impl Channel {
         u64::try_from(number.checked_sub(first)?.checked_add(FIRST.into())?).ok()
     }
 
-    /// Notes on which connection a message came: the first of another may begin the numbers anew.
-    fn note_connection(&mut self, reconnects: u32, fields: &MessageFields, age: Age) {
-        if std::mem::replace(&mut self.reconnects, reconnects) != reconnects
-            && self.begins_anew(fields, age)
+    /// Notes on which connection a message came: the first of another may begin the numbers anew. Returns
+    /// whether it does so with a number above the lowest, as updates that come again would.
+    fn note_connection(&mut self, reconnects: u32, fields: &MessageFields, age: Age) -> bool {
+        if std::mem::replace(&mut self.reconnects, reconnects) == reconnects
+            || !self.begins_anew(fields, age)
         {
-            *self = Channel { reconnects, ..Channel::default() };
+            return false;
         }
+        let is_within = self.place(fields).is_some_and(|place| place > self.lowest);
+        *self = Channel { reconnects, ..Channel::default() };
+        is_within
     }
 
     /// Counts how the number and time of a new message differ from those of one that follows the last.

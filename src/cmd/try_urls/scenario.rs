@@ -99,8 +99,16 @@ impl WrittenScenario {
             let feed = format!("\n[feed]\nrate = {}\n", quoted(rate));
             written.add_of(format!("--rate {rate}"), &feed);
         }
+        if args.time.is_some() || args.sequence.is_some() {
+            written.add("\n[message]\n");
+        }
         if let Some(time) = &args.time {
-            written.add_of(format!("--time {time}"), &message(time));
+            let setting = time_setting(time).map_err(usage)?;
+            written.add_of(format!("--time {time}"), &setting);
+        }
+        if let Some(sequence) = &args.sequence {
+            let setting = format!("sequence = {}\n", quoted(sequence));
+            written.add_of(format!("--sequence {sequence}"), &setting);
         }
         if let Some(tls) = tls {
             written.add_of(tls.shown, &format!("\n[server]\ntls = {{ {} }}\n", tls.setting));
@@ -372,14 +380,18 @@ fn read_headers(given: &[String]) -> Result<Vec<HeaderArgument<'_>>, String> {
     Ok(headers)
 }
 
-/// The table of a place and its unit, such as `/t:ms`.
-fn message(time: &str) -> String {
-    let with_unit = time.rsplit_once(':').and_then(|(place, given)| {
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == given)?;
-        Some((place, format!("unit = {}\n", quoted(unit))))
-    });
-    let (place, unit) = with_unit.unwrap_or((time, String::new()));
-    format!("\n[message]\ntime = {}\n{unit}", quoted(place))
+/// The settings of a place and its unit, such as `/t:ms`.
+fn time_setting(time: &str) -> Result<String, String> {
+    let Some((place, given)) = time.rsplit_once(':') else {
+        return Ok(format!("time = {}\n", quoted(time)));
+    };
+    // Without an error the unit would be taken as a part of the place, at which nothing is found.
+    let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == given) else {
+        return Err(format!(
+            "--time {time}: {given:?} is no unit: after the last colon stands s, ms, us or ns"
+        ));
+    };
+    Ok(format!("time = {}\nunit = {}\n", quoted(place), quoted(unit)))
 }
 
 /// A text with escapes such as `\n` in TOML's quotes.
@@ -493,8 +505,10 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
 
     #[test]
     fn a_time_has_a_place_and_may_have_a_unit() {
-        assert_eq!(message("/t:µs"), "\n[message]\ntime = \"/t\"\nunit = \"us\"\n");
-        assert_eq!(message("/a:b"), "\n[message]\ntime = \"/a:b\"\n");
+        assert_eq!(time_setting("/t:µs").unwrap(), "time = \"/t\"\nunit = \"us\"\n");
+        assert_eq!(time_setting("/t").unwrap(), "time = \"/t\"\n");
+        assert_eq!(time_setting("/a:b:ms").unwrap(), "time = \"/a:b\"\nunit = \"ms\"\n");
+        assert!(time_setting("/t:seconds").unwrap_err().contains("\"seconds\" is no unit"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::gate::baseline::process::hide_pid;
 use crate::gate::baseline::setting::{Difference, by_key};
 use crate::units::{distinct, human_ns, human_ns_and_bound};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts of a plan that change none of its figures.
@@ -86,7 +87,7 @@ fn difference(path: String, a: Option<&Value>, b: Option<&Value>, harmless: bool
     let shown = |value: Option<&Value>| match (value, value.and_then(Value::as_u64)) {
         (None, _) => "absent".to_owned(),
         (_, Some(ns)) if is_time => human_ns(ns as f64),
-        (Some(value), _) => shortened(&value.to_string()),
+        (Some(value), _) => shortened(&server_by_url(value).to_string()),
     };
     let harmless = harmless || HARMLESS.contains(&path.as_str());
     let [a, b] = match (a.and_then(Value::as_u64), b.and_then(Value::as_u64)) {
@@ -94,6 +95,16 @@ fn difference(path: String, a: Option<&Value>, b: Option<&Value>, harmless: bool
         _ => [shown(a), shown(b)],
     };
     Difference { a, b, path, harmless }
+}
+
+/// A server of a plan by the URL that a scenario has for it; a scenario has none for the bundled one, nor
+/// for a run whose series each have their own.
+fn server_by_url(value: &Value) -> Cow<'_, Value> {
+    match value.pointer("/external/url") {
+        Some(url) => Cow::Borrowed(url),
+        None if value == "bundled" => Cow::Owned(Value::from("none")),
+        None => Cow::Borrowed(value),
+    }
 }
 
 fn shortened(text: &str) -> String {

@@ -89,7 +89,20 @@ impl fmt::Display for PositionSettings {
     }
 }
 
+/// Whether bytes can be the value of a field (RFC 9110 §5.5); an empty one says nothing.
+fn is_field_value(value: &[u8]) -> bool {
+    !value.is_empty() && !value.iter().any(u8::is_ascii_control)
+}
+
 impl PositionSettings {
+    /// Whether a request can have a cursor at its place.
+    fn can_carry(&self, cursor: &PollCursor) -> bool {
+        match self.cursor {
+            Some((_, CursorTo::Header(_))) => is_field_value(cursor.text.as_bytes()),
+            Some((_, CursorTo::Query(_) | CursorTo::Body(_))) | None => true,
+        }
+    }
+
     /// Reads the settings of a series. `headers` are the fields that its requests have.
     pub(crate) fn read(fields: &mut Fields<'_>, headers: &[String]) -> PositionSettings {
         let conditional = fields.boolean(&CONDITIONAL);
@@ -192,7 +205,8 @@ impl Position {
         self.body.clear();
     }
 
-    /// Reads an answer that is whole. Returns whether its cursor was found, or none was to be.
+    /// Reads an answer that is whole. Returns whether it had a cursor that the next request can carry, or
+    /// needed none.
     pub(crate) fn read(&mut self, settings: &PositionSettings, response: &Response) -> bool {
         let body = std::mem::take(&mut self.body);
         let Some(WantedFields { values, .. }) = response.wanted.as_deref() else { return true };
@@ -204,8 +218,12 @@ impl Position {
         let found = match &settings.cursor {
             None => return true,
             Some((CursorFrom::Header(_), _)) => {
-                let text = String::from_utf8_lossy(&value(2)).into_owned();
-                (!text.is_empty()).then(|| PollCursor::of_text(text))
+                // Other bytes than these would be another cursor.
+                let text = String::from_utf8(value(2)).ok().filter(|text| !text.is_empty());
+                if text.is_none() && !value(2).is_empty() {
+                    return false;
+                }
+                text.map(PollCursor::of_text)
             }
             Some((CursorFrom::Pointer(pointer), _)) => {
                 let is_json = serde_json::from_slice::<IgnoredAny>(&body).is_ok();
@@ -214,6 +232,7 @@ impl Position {
             }
         };
         match found {
+            Some(cursor) if !settings.can_carry(&cursor) => return false,
             Some(cursor) => self.cursor = Some(cursor),
             // An answer that brings nothing needs none.
             None => return response.parts.payload == 0,
@@ -224,8 +243,7 @@ impl Position {
     /// Appends the fields of the next request, with their line ends.
     pub(crate) fn write_fields(&self, settings: &PositionSettings, out: &mut Vec<u8>) {
         let mut field = |name: &str, value: &[u8]| {
-            // What cannot be a field's value is not sent (RFC 9110 §5.5).
-            if !value.is_empty() && !value.iter().any(u8::is_ascii_control) {
+            if is_field_value(value) {
                 out.extend_from_slice(name.as_bytes());
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(value);
@@ -324,5 +342,34 @@ mod tests {
         let mut out = Vec::new();
         position.write_fields(&settings, &mut out);
         assert_eq!(out, b"X-After: 9\r\n");
+    }
+    #[test]
+    fn a_cursor_that_a_field_cannot_have_is_none_and_the_last_one_stays() {
+        let (from, to) = (CursorFrom::Pointer("/next".into()), CursorTo::Header("X-After".into()));
+        let settings = PositionSettings { conditional: false, cursor: Some((from, to)) };
+        let mut position = Position::default();
+        for (body, found) in
+            [(r#"{"next":"a"}"#, true), (r#"{"next":"b\nc"}"#, false), (r#"{"next":""}"#, false)]
+        {
+            position.push(&settings, body.as_bytes());
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            assert_eq!(
+                position.read(&settings, &response(settings.wanted(), &head)),
+                found,
+                "{body}"
+            );
+            let mut out = Vec::new();
+            position.write_fields(&settings, &mut out);
+            assert_eq!(out, b"X-After: a\r\n");
+        }
+        // Bytes that are no UTF-8 would be sent back as others.
+        let (from, to) = (CursorFrom::Header("X-Next".into()), CursorTo::Query("after".into()));
+        let settings = PositionSettings { conditional: false, cursor: Some((from, to)) };
+        let mut answer = Response::default();
+        answer.wanted = Some(Box::new(WantedFields::new(settings.wanted())));
+        answer.feed(b"HTTP/1.1 204 No Content\r\nx-next: \xff\x80\r\n\r\n").unwrap();
+        let mut position = Position::default();
+        assert!(!position.read(&settings, &answer));
+        assert_eq!(position.query(&settings), None);
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn no_numbers(group: &Group, setting: &Setting) -> Option<Cow<'static
     }
     let why = match setting.own {
         Some(OwnMessageSetting { sequence: false, .. }) => {
-            "the scenario does not say where the messages have numbers ([message] sequence)"
+            "nothing says where the messages have numbers (`sequence` in [message], --sequence with wsbench try)"
         }
         Some(_) if counts.listed_updates > 0 => LISTED,
         Some(_) if counts.joined_texts > 0 && counts.joined_messages == 0 => {
@@ -393,6 +393,12 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
         counts.numbers_wrapped,
         "times a client's numbers began again at the lowest of their width, after the highest: they are \
          read as going on",
+    );
+    say(
+        counts.numbers_anew,
+        "connections made anew began with a newer message whose number is not higher than the last: the \
+         server is taken to number each connection anew; if it goes on with its numbers, these are updates \
+         that came again with other times, and they count as new",
     );
     say(
         counts.stepped_times,

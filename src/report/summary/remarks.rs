@@ -58,7 +58,8 @@ pub(super) fn of(counts: &Counts, coding: &UnreadCoding<'_>) -> Vec<String> {
     out.extend(of_some(counts.cursors_missing, |n| {
         format!(
             "clients may have got the same updates twice: {n} of {} answers had no `cursor` at the \
-             place that the series names, so that the next request sent the last one again",
+             place that the series names, or one that the next request cannot carry there, so that it \
+             sent the last one again",
             thousands(counts.completed)
         )
     }));

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 const NOT_THERE: &str = "Start the server, or correct host and port of its URL.";
 const NO_WAY: &str = "Correct host and port of the server's URL, or see what keeps connections from it \
                       (firewall, route).";
-const WHO_ASKS: &str = "The server wants to know who asks: give it what it needs by `headers`, or by \
-                        user and password in the URL.";
+const WHO_ASKS: &str = "The server wants to know who asks: give it what it needs by `headers` (--header with \
+                        wsbench try), or by user and password in the URL.";
 const NO_PORT: &str = "No port of this machine is free: keep connections alive, take a longer interval, or set \
      net.ipv4.tcp_tw_reuse=1 and a wider net.ipv4.ip_local_port_range.";
 const NO_SUCH_PATH: &str = "Correct the path of the URL (in a scenario: `paths` in [server], or `path` or `url` of the series).";

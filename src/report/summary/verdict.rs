@@ -167,7 +167,7 @@ fn nothing_came(group: &Group) -> String {
     if group.is_silent_websocket {
         text.push_str(
             "; if the server sends to those that subscribe, let the clients do so by `first` in the \
-             series",
+             series (--first with wsbench try)",
         );
     }
     text
