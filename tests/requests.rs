@@ -523,3 +523,17 @@ fn lines_of_data_are_used_again_if_the_scenario_says_so() {
     assert!(!log.is_empty(), "{}", said(&output));
     assert!(log.iter().all(|seen| seen.field("x-key") == "only"));
 }
+
+#[test]
+fn data_that_need_an_escape_in_json_are_a_warning() {
+    let address = SocketAddr::from(([127, 0, 0, 1], 9));
+    for (lines, is_said) in [("a\"b\n", true), ("a\\\"b\nc d\n", true), ("a b\n", false)] {
+        let body = "method = \"POST\"\nbody = '{\"city\":\"{line}\"}'";
+        let series = format!("{POLLING}{body}\ndata = \"keys.txt\"\ndata_short = \"wrap\"");
+        let world = World::new(&scenario(address, &series));
+        world.write("keys.txt", lines);
+        let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains("the server will get no JSON"), is_said, "{text}");
+    }
+}

@@ -85,8 +85,8 @@ pub(crate) struct CompareArgs {
         conflicts_with_all = ["pairs", "most_pairs"]
     )]
     pub time: Option<u64>,
-    /// Decide at this number of pairs, not after every pair; at the default level fewer than 8
-    /// decide nothing
+    /// Decide at this number of pairs, not after every pair, nor by --time; at the default level
+    /// fewer than 8 decide nothing, and several metrics need more: the run says how many
     #[arg(
         long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000),
         help_heading = PAIRS
@@ -121,7 +121,8 @@ pub(crate) struct CalibrateArgs {
     /// What is run [default: this program]
     #[arg(long, value_name = "TARGET", help_heading = TARGETS_HEADING)]
     pub target: Option<String>,
-    /// Pairs of runs; at the default level fewer than 8 decide nothing
+    /// Pairs of runs; at the default level fewer than 8 decide nothing, and several metrics need
+    /// more
     #[arg(
         long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=1000),
         help_heading = PAIRS

@@ -45,7 +45,7 @@ fn table_of(judgement: &Judgement, is_shown: impl Fn(&Finding) -> bool) -> Strin
     let same = first.filter(|first| pairs.all(|pairs| pairs == *first));
     let pairs = same.map(|pairs| format!(" of {pairs} pairs")).unwrap_or_default();
     format!(
-        "Figures that vary from run to run: medians{pairs}, and the change from A to B\n{}",
+        "Figures that vary from run to run: medians{pairs}, and the change from A to B within pairs\n{}",
         grid.render()
     )
 }
