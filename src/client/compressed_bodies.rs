@@ -230,6 +230,7 @@ mod tests {
             let (.., response) =
                 read(asking([ContentCoding::Gzip]), &answer("200 OK", fields, GZIP), 100);
             assert!(response.is_unreadable(), "{fields}");
+            assert_eq!(response.text.expect("it is kept").coding, b"br, gzip", "{fields}");
         }
     }
 

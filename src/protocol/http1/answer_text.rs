@@ -12,7 +12,7 @@ pub struct AnswerText {
     pub location: Vec<u8>,
     /// The beginning of its field `Content-Type`.
     pub media_type: Vec<u8>,
-    /// The beginning of its field `Content-Encoding`.
+    /// The beginning of its field `Content-Encoding`, which may have come in several.
     pub coding: Vec<u8>,
     /// The extensions that it selects for a WebSocket, which may have come in several fields.
     pub extensions: Vec<u8>,
@@ -29,22 +29,32 @@ pub struct AnswerText {
 }
 
 impl AnswerText {
-    /// The text of an answer with these fields, by their names in lower case, that sets these cookies.
+    /// The text of an answer with fields of these names and values that sets these cookies.
     pub(crate) fn new<'a>(
-        field: impl Fn(&str) -> Option<&'a [u8]>,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
         cookies: Option<&SetCookies>,
     ) -> AnswerText {
-        let beginning = |name: &str| {
-            let value = field(name).unwrap_or_default();
-            value[..value.len().min(TEXT_LIMIT)].to_vec()
-        };
-        AnswerText {
-            location: beginning("location"),
-            media_type: beginning("content-type"),
-            coding: beginning("content-encoding"),
-            set_cookies: cookies.map(|cookies| cookies.0.clone()).unwrap_or_default(),
-            ..AnswerText::default()
+        let set_cookies = cookies.map(|cookies| cookies.0.clone()).unwrap_or_default();
+        let mut text = AnswerText { set_cookies, ..AnswerText::default() };
+        let mut has = [false; 2];
+        for (name, value) in fields {
+            let (known, kept) = match name {
+                _ if name.eq_ignore_ascii_case("location") => (&mut has[0], &mut text.location),
+                _ if name.eq_ignore_ascii_case("content-type") => {
+                    (&mut has[1], &mut text.media_type)
+                }
+                _ if name.eq_ignore_ascii_case("content-encoding") => {
+                    append(&mut text.coding, value);
+                    continue;
+                }
+                _ => continue,
+            };
+            // Of fields that there may be one of, the first counts.
+            if !std::mem::replace(known, true) {
+                kept.extend_from_slice(&value[..value.len().min(TEXT_LIMIT)]);
+            }
         }
+        text
     }
     /// The text of an answer that switches to WebSocket and selects extensions or subprotocols by fields
     /// with these names and values; `None` if it selects none.
@@ -58,11 +68,7 @@ impl AnswerText {
                 _ if name.eq_ignore_ascii_case("sec-websocket-protocol") => &mut text.subprotocols,
                 _ => continue,
             };
-            if !kept.is_empty() {
-                kept.extend_from_slice(b", ");
-            }
-            kept.extend_from_slice(value.trim_ascii());
-            kept.truncate(TEXT_LIMIT);
+            append(kept, value);
         }
         (!text.extensions.is_empty() || !text.subprotocols.is_empty()).then_some(text)
     }
@@ -85,4 +91,13 @@ impl AnswerText {
         let room = TEXT_LIMIT - self.body.len();
         self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
+}
+
+/// Adds a further field's value to a list (RFC 9110 §5.3).
+fn append(list: &mut Vec<u8>, value: &[u8]) {
+    if !list.is_empty() {
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(value.trim_ascii());
+    list.truncate(TEXT_LIMIT);
 }

@@ -539,6 +539,8 @@ impl Response {
     }
 
     fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
+        // The limit is the head's, however much has come behind it.
+        let bytes = &bytes[..bytes.len().min(HEAD_LIMIT)];
         let mut fields = [const { std::mem::MaybeUninit::uninit() }; HEADERS_LIMIT];
         let mut response = httparse::Response::new(&mut []);
         let parsed =
@@ -551,7 +553,8 @@ impl Response {
             }
         };
         let status = response.code.ok_or(Malformed)?;
-        let framing = Framing::of(&response).map_err(|problem| self.reject(problem, bytes))?;
+        let framing =
+            Framing::of(&response, bytes).map_err(|problem| self.reject(problem, bytes))?;
         self.parts.heads += len as u64;
         self.parts.head_chars += chars_without_line_ends(&bytes[..len]);
         if (100..200).contains(&status) && status != 101 {
@@ -567,12 +570,9 @@ impl Response {
             || self.wants_event_stream && !framing.facts.is_event_stream()
             || self.wants_switch && status != 101;
         self.text = (refuses(status) || unwanted).then(|| {
-            let find = |name: &str| {
-                let mut fields = response.headers.iter();
-                fields.find(|f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value)
-            };
+            let fields = response.headers.iter().map(|field| (field.name, field.value));
             let cookies = set_cookies(response.headers);
-            Box::new(AnswerText::new(find, cookies.as_deref()))
+            Box::new(AnswerText::new(fields, cookies.as_deref()))
         });
         if self.wants_switch && status == 101 {
             let fields = response.headers.iter().map(|field| (field.name, field.value));
@@ -674,26 +674,49 @@ pub(crate) fn lenient() -> httparse::ParserConfig {
     config
 }
 
+/// Returns the number of the line, from 1, at which the parser gives up: the first with which the lines
+/// before it cannot be read.
+fn bad_line(bytes: &[u8]) -> u32 {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let ends: Vec<usize> = ends.collect();
+    let before = ends.partition_point(|end| {
+        let mut fields = [const { std::mem::MaybeUninit::uninit() }; HEADERS_LIMIT];
+        let mut response = httparse::Response::new(&mut []);
+        let lines = &bytes[..*end];
+        lenient().parse_response_with_uninit_headers(&mut response, lines, &mut fields).is_ok()
+    });
+    u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Returns the number of the line, from 1, that a part of the head is in.
+fn line_of(bytes: &[u8], part: &str) -> u32 {
+    let at = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr()).min(bytes.len());
+    let before = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+    u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
+}
+
 /// Returns why a head cannot be read.
 fn head_problem(bytes: &[u8], error: Option<httparse::Error>) -> HeadProblem {
-    let begins = bytes.iter().zip(b"HTTP/1.").all(|(a, b)| a == b);
+    // The parser skips empty lines before a head.
+    let first = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+    let head = &bytes[first.unwrap_or(0)..];
+    let begins = head.iter().zip(b"HTTP/1.").all(|(a, b)| a == b);
     if !begins {
         let mut first = [0; 9];
-        first.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        first.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
         return HeadProblem::Foreign(first);
     }
     match error {
         Some(httparse::Error::TooManyHeaders) => HeadProblem::ManyFields,
         // The limit of a head's length was reached.
         None => HeadProblem::Long,
-        // Fields that are none are ignored: the status line is at fault.
-        Some(_) => HeadProblem::Line(1),
+        Some(_) => HeadProblem::Line(bad_line(bytes)),
     }
 }
 
 impl Framing {
     /// Reads the fields.
-    fn of(response: &httparse::Response<'_, '_>) -> Result<Framing, HeadProblem> {
+    fn of(response: &httparse::Response<'_, '_>, head: &[u8]) -> Result<Framing, HeadProblem> {
         let mut framing = Framing {
             chunked: false,
             length: None,
@@ -701,25 +724,29 @@ impl Framing {
             keep_alive: response.version == Some(1),
             facts: HeadFacts::default(),
         };
-        for (line, field) in (2u32..).zip(response.headers.iter()) {
+        for field in response.headers.iter() {
+            // Not each line is a field: some go on with another, and some are ignored.
+            let line = || line_of(head, field.name);
             if field.name.eq_ignore_ascii_case("content-length") {
-                let length = decimal(field.value).ok_or(HeadProblem::Line(line))?;
+                let length = decimal(field.value).ok_or_else(|| HeadProblem::Line(line()))?;
                 if framing.length.is_some_and(|other| other != length) {
-                    return Err(HeadProblem::Line(line));
+                    return Err(HeadProblem::Line(line()));
                 }
                 framing.length = Some(length);
             } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
                 if has_transfer_coding(field.value) {
-                    return Err(HeadProblem::TransferCoding(line));
+                    return Err(HeadProblem::TransferCoding(line()));
                 }
                 framing.chunked = last_token_is(field.value, b"chunked");
             } else if field.name.eq_ignore_ascii_case("content-type") {
                 framing.facts.media = MediaType::of(field.value);
             } else if field.name.eq_ignore_ascii_case("content-encoding") {
                 let facts = &mut framing.facts;
-                let first = !facts.compressed;
-                facts.compressed |= is_compressed(field.value);
-                facts.coding = ContentCoding::named(field.value).filter(|_| first);
+                for coding in codings(field.value) {
+                    let first = !facts.compressed;
+                    facts.compressed = true;
+                    facts.coding = ContentCoding::named(coding).filter(|_| first);
+                }
             } else if field.name.eq_ignore_ascii_case("set-cookie") {
                 framing.facts.sets_cookie = true;
             } else if field.name.eq_ignore_ascii_case("retry-after") {
@@ -751,7 +778,13 @@ fn set_cookies(fields: &[httparse::Header<'_>]) -> Option<Box<SetCookies>> {
 
 /// Whether a body with this `Content-Encoding` is compressed.
 pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
-    !matches!(encoding.trim_ascii(), b"" | b"identity")
+    codings(encoding).next().is_some()
+}
+
+/// Returns the codings of a body with this `Content-Encoding`, in the order in which they were applied.
+fn codings(encoding: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let all = encoding.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+    all.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether a body with this `Transfer-Encoding` is more than cut into chunks: compressed, which nothing asked for

@@ -24,10 +24,15 @@ const OTHER: (&str, &str) = (
     "set accept_encoding in the series, or take Accept-Encoding out of the request",
     "Set accept_encoding in the series, or take Accept-Encoding out of the request.",
 );
+/// What to do about several, one upon the other.
+const LAYERED: (&str, &str) = (
+    "let the server, and a proxy before it, apply one coding",
+    "Let the server, and a proxy before it, apply one coding.",
+);
 /// What to do about one that can be read of whole answers alone.
 const WHOLE_ANSWERS: &str = "zstd";
 
-/// A content coding that nobody asked for.
+/// A content coding that nobody asked for, or several.
 pub(super) struct UnreadCoding<'a>(pub(super) &'a [u8]);
 
 impl<'a> UnreadCoding<'a> {
@@ -58,12 +63,31 @@ impl<'a> UnreadCoding<'a> {
 
     /// Returns what to do, as a part of a sentence. `streamed` is true for answers that never end.
     pub(super) fn remedy_within(&self, streamed: bool) -> &'static str {
-        self.known(streamed).map_or(OTHER.0, |(_, within, _)| within)
+        let other = if self.is_layered() { LAYERED.0 } else { OTHER.0 };
+        self.known(streamed).map_or(other, |(_, within, _)| within)
     }
 
     /// Returns what to do, as a sentence.
     pub(super) fn remedy(&self, streamed: bool) -> &'static str {
-        self.known(streamed).map_or(OTHER.1, |(_, _, sentence)| sentence)
+        let other = if self.is_layered() { LAYERED.1 } else { OTHER.1 };
+        self.known(streamed).map_or(other, |(_, _, sentence)| sentence)
+    }
+
+    /// Returns why it could not be read, as a part of a sentence: of several, that each was asked for helps
+    /// nothing.
+    pub(super) fn why(&self) -> &'static str {
+        if self.is_layered() {
+            "which are several codings, one upon the other, and not read"
+        } else {
+            "which was not asked for"
+        }
+    }
+
+    /// Whether they are several, one upon the other.
+    fn is_layered(&self) -> bool {
+        let all = self.0.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+        let is_one = |coding: &&[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
+        all.filter(is_one).count() > 1
     }
 
     fn known(&self, streamed: bool) -> Option<&'static (&'static str, &'static str, &'static str)> {
@@ -87,8 +111,9 @@ pub(super) fn unread(group: &Group) -> Option<(String, &'static str)> {
     }
     let coding = UnreadCoding::of_group(group);
     let why = format!(
-        "the answers are compressed ({}), which was not asked for, so that nothing could be read in them",
-        coding.field()
+        "the answers are compressed ({}), {}, so that nothing could be read in them",
+        coding.field(),
+        coding.why()
     );
     Some((why, coding.remedy(false)))
 }
@@ -103,9 +128,14 @@ mod tests {
         assert!(of("gzip").remedy(false).starts_with("Set accept_encoding = \"gzip\" in"));
         assert!(of("X-GZIP").remedy_within(true).starts_with("set accept_encoding = \"gzip\" in"));
         assert!(of("zstd").remedy(false).contains("\"zstd\""));
-        for (coding, streamed) in [("zstd", true), ("gzip, br", false), ("", false)] {
+        for (coding, streamed) in [("zstd", true), ("", false)] {
             assert_eq!(of(coding).remedy(streamed), OTHER.1);
         }
+        for coding in ["gzip, br", "gzip,GZIP"] {
+            assert_eq!(of(coding).remedy(false), LAYERED.1);
+            assert!(of(coding).why().starts_with("which are several codings"));
+        }
+        assert_eq!(of("gzip, identity").why(), "which was not asked for");
         assert_eq!(of("g\nz").field(), "Content-Encoding \"g\\nz\"");
     }
 }

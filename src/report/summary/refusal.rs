@@ -34,8 +34,9 @@ pub(super) fn describe(
     let coding = UnreadCoding::of(refusal);
     if error.kind == ClientErrorKind::Compressed && coding.is_known() {
         return format!(
-            "answered with a compressed body ({}), which was not asked for; {}",
+            "answered with a compressed body ({}), {}; {}",
             coding.field(),
+            coding.why(),
             coding.remedy_within(true)
         );
     }

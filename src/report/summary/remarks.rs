@@ -346,10 +346,10 @@ pub(super) fn no_time(group: &Group) -> Option<String> {
 fn compressed(counts: &Counts, coding: &UnreadCoding<'_>) -> Vec<String> {
     let unread = (counts.compressed > 0).then(|| {
         format!(
-            "{} answers were compressed ({}), which was not asked for, so that nothing could be read in \
-             them: {}",
+            "{} answers were compressed ({}), {}, so that nothing could be read in them: {}",
             thousands(counts.compressed),
             coding.field(),
+            coding.why(),
             coding.remedy_within(false)
         )
     });

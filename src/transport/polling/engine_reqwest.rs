@@ -482,8 +482,8 @@ fn url(client: &Client, path: &str) -> String {
 /// Returns where the text of an answer is kept that refuses what was asked for; `None` for others.
 fn kept_text(response: &reqwest::Response, compressed: bool) -> Option<Box<AnswerText>> {
     (compressed || refuses(response.status().as_u16())).then(|| {
-        let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
-        Box::new(AnswerText::new(field, set_cookies(response.headers()).as_deref()))
+        let fields = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        Box::new(AnswerText::new(fields, set_cookies(response.headers()).as_deref()))
     })
 }
 
@@ -619,8 +619,8 @@ fn transfer_coding(response: &reqwest::Response) -> Result<(), ClientError> {
 
 /// Whether the body of an answer is compressed.
 fn has_coding(response: &reqwest::Response) -> bool {
-    let encoding = response.headers().get(CONTENT_ENCODING);
-    encoding.is_some_and(|value| is_compressed(value.as_bytes()))
+    let mut encodings = response.headers().get_all(CONTENT_ENCODING).iter();
+    encodings.any(|value| is_compressed(value.as_bytes()))
 }
 
 /// Returns the error behind a reqwest error, with the `errno` if the chain of causes has one.

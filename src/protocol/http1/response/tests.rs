@@ -211,6 +211,35 @@ fn a_head_that_cannot_be_read_says_where() {
     }
     let long = format!("HTTP/1.1 200 OK\r\nSet-Cookie: {}", "x".repeat(HEAD_LIMIT));
     assert_eq!(problem(long.as_bytes()), Some(HeadProblem::Long));
+    // What no line of a field may have, and what counts as a line: one that goes on with a field, one that
+    // is ignored, one before the head.
+    let line = |head: &str| problem(format!("{head}\r\nZ: z\r\n\r\n").as_bytes());
+    assert_eq!(line("HTTP/1.1 200 OK\r\nX: a\0b"), Some(HeadProblem::Line(2)));
+    assert_eq!(line("HTTP/1.1 200 OK\r\nA: b\r\nX: a\rb"), Some(HeadProblem::Line(3)));
+    assert_eq!(line("HTTP/1.1 200 O\0K\r\nX: a"), Some(HeadProblem::Line(1)));
+    assert_eq!(line("\r\nHTTP/1.1 abc"), Some(HeadProblem::Line(2)));
+    let before = "HTTP/1.1 200 OK\r\nA: b\r\n more\r\nno field\r\n";
+    assert_eq!(line(&format!("{before}Content-Length: -1")), Some(HeadProblem::Line(5)));
+    let coded = format!("{before}Transfer-Encoding: gzip");
+    assert_eq!(line(&coded), Some(HeadProblem::TransferCoding(5)));
+}
+
+#[test]
+fn the_limit_of_a_head_does_not_depend_on_where_reads_end() {
+    let begin = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: ";
+    for beyond in [-1isize, 0, 1, 2, 5_000] {
+        let fill = HEAD_LIMIT.saturating_add_signed(beyond) - begin.len() - 4;
+        let head = format!("{begin}{}\r\n\r\n", "y".repeat(fill));
+        for size in [head.len(), 1_000, 4_096, 65_536, HEAD_LIMIT - 1, HEAD_LIMIT, HEAD_LIMIT + 1] {
+            let mut response = Response::default();
+            let mut pieces = head.as_bytes().chunks(size);
+            let failed = pieces.any(|piece| response.feed(piece).is_err());
+            assert_eq!(failed, beyond > 0, "{beyond} {size}");
+            assert_eq!(response.is_done(), beyond <= 0, "{beyond} {size}");
+            let wanted = (beyond > 0).then_some(HeadProblem::Long);
+            assert_eq!(response.problem, wanted, "{beyond} {size}");
+        }
+    }
 }
 
 #[test]
