@@ -89,6 +89,8 @@ pub enum ClientErrorKind {
     Tls,
     /// The server ended TLS with an alert; the code is the alert's (RFC 8446 §6).
     TlsAlert,
+    /// The server ended TLS with an alert once it had sent something; the code is the alert's.
+    TlsAlertLater,
     /// A response that did not come within the limit; no code.
     ResponseTimeout,
     /// A client that did not end within the drain limit; no code.
@@ -149,6 +151,7 @@ impl ClientError {
             | ClientErrorKind::Surplus
             | ClientErrorKind::Unasked
             | ClientErrorKind::NotReady
+            | ClientErrorKind::TlsAlertLater
             | ClientErrorKind::ResponseTimeout
             | ClientErrorKind::Undrained => false,
         }
@@ -201,6 +204,12 @@ coded! {
         Interim =
             "comes after an interim response (a status below 200, such as 103), which the engine \
             \"tungstenite\" takes for the answer; take engine = \"raw\"",
+        /// No `Sec-WebSocket-Accept`.
+        NoAccept = "has no Sec-WebSocket-Accept",
+        /// An `Upgrade` that is not `websocket`.
+        OtherUpgrade = "has another Upgrade than \"websocket\"",
+        /// A `Connection` without `Upgrade`.
+        OtherConnection = "has a Connection without \"Upgrade\"",
     }
 }
 
@@ -292,6 +301,11 @@ impl fmt::Display for ClientError {
                 let name = alert_name(code);
                 let remedy = alert_remedy(code);
                 write!(f, "the server refused the TLS handshake: alert {name} ({code}){remedy}")
+            }
+            ClientErrorKind::TlsAlertLater => {
+                let code = self.code;
+                let name = alert_name(code);
+                write!(f, "the server ended TLS after the handshake: alert {name} ({code})")
             }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),

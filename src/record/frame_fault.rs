@@ -34,6 +34,8 @@ coded! {
         /// A length that is not written in the fewest bytes.
         LongLength =
             "the server sent a frame whose length is not written in the fewest bytes (RFC 6455, 5.2)",
+        /// A Close frame whose reason is not UTF-8.
+        BadCloseReason = "the server sent a Close frame whose reason is not UTF-8 (RFC 6455, 5.5.1)",
     }
 }
 
@@ -41,7 +43,7 @@ impl FrameFault {
     /// The code with which the connection is closed (RFC 6455 §7.4.1).
     pub(crate) fn close_code(self) -> u16 {
         match self {
-            FrameFault::BadUtf8 => 1007,
+            FrameFault::BadUtf8 | FrameFault::BadCloseReason => 1007,
             FrameFault::TooLarge => 1009,
             FrameFault::Unfinished => 1008,
             _ => 1002,

@@ -39,6 +39,8 @@ coded! {
         CertificateWanted =
             "the server asked for a client certificate, got none, and closed the connection; name one by \
             tls.cert and tls.key",
+        /// The peer has broken the protocol once the handshake was over.
+        MalformedLater = "the server sent malformed TLS after the handshake",
     }
 }
 
@@ -51,6 +53,7 @@ impl TlsProblem {
                 | TlsProblem::Timeout
                 | TlsProblem::Truncated
                 | TlsProblem::CertificateWanted
+                | TlsProblem::MalformedLater
         )
     }
 }

@@ -15,7 +15,7 @@ mod record_account;
 mod round;
 
 use crate::net::layer::{LayerBuffer, RecordLayer, StreamLayer, TlsBytes};
-use crate::record::{ClientError, Direction, TlsProblem};
+use crate::record::{ClientError, ClientErrorKind, Direction, TlsProblem};
 use crate::tls::{ClientTls, MOST_RECORD_DATA, Sessions};
 pub(crate) use failure::client_error;
 use record_account::RecordAccount;
@@ -196,6 +196,20 @@ impl TlsLayer {
         }
     }
 
+    /// Returns what an error is by when it came. The alert of a server that refuses a client's certificate
+    /// comes when the client's part of the handshake is over (RFC 8446 §2), but before any data.
+    fn after_handshake(&self, error: ClientError) -> ClientError {
+        match error.kind {
+            ClientErrorKind::TlsAlert if self.account.has_decrypted() => {
+                ClientError { kind: ClientErrorKind::TlsAlertLater, ..error }
+            }
+            _ if self.open && error == TlsProblem::Malformed.error() => {
+                TlsProblem::MalformedLater.error()
+            }
+            _ => error,
+        }
+    }
+
     fn fail(&mut self, error: ClientError) {
         if self.failure.is_none() {
             self.failure = Some(error);
@@ -221,7 +235,7 @@ impl TlsLayer {
                     break;
                 }
                 TlsStep::Failed(error) => {
-                    self.fail(error);
+                    self.fail(self.after_handshake(error));
                     // There may be an alert to send, which rustls gives before it reads on. It
                     // must see what it has seen: it remembers how far it has read of that.
                     self.step(&mut incoming, None);

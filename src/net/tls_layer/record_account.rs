@@ -31,6 +31,10 @@ impl RecordAccount {
     pub(super) fn is_new(&self) -> bool {
         self.received.records == 0
     }
+    /// Whether any data of the other side have come.
+    pub(super) fn has_decrypted(&self) -> bool {
+        self.received.data > 0
+    }
     pub(super) fn accepted(&mut self, bytes: usize) {
         self.accepted += bytes as u64;
     }

@@ -380,3 +380,34 @@ mod beside_rustls {
         }
     }
 }
+
+/// Neither the settings nor the certificate can be the cause.
+#[test]
+fn what_breaks_after_the_handshake_says_so() {
+    let wire = || {
+        let (client, server) = pair(&TlsSettings::default());
+        let (client, server) = (client.layer(0).unwrap(), server.layer().unwrap());
+        let mut wire = TestWire { client, server, crossed: [0, 0], piece: usize::MAX };
+        wire.run();
+        assert!(wire.client.is_open());
+        wire
+    };
+    let later = TlsProblem::MalformedLater.error();
+    for bytes in [
+        &[b"\x17\x03\x03\x00\x20", &[7; 32][..]].concat()[..],
+        b"\x17\x03\x03\xff\xff",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ] {
+        let mut wire = wire();
+        wire.client.push(Direction::Down, 0, bytes);
+        assert_eq!(wire.client.take_failure(), Some(later), "{bytes:?}");
+    }
+    // A client's certificate is refused before there are data, and what ends the rest is no handshake.
+    let alert = |kind| ClientError::with(kind, 40);
+    let mut wire = wire();
+    let refused = alert(ClientErrorKind::TlsAlert);
+    assert_eq!(wire.client.after_handshake(refused), refused);
+    wire.server.push(Direction::Up, 0, b"data");
+    wire.run();
+    assert_eq!(wire.client.after_handshake(refused), alert(ClientErrorKind::TlsAlertLater));
+}

@@ -134,15 +134,17 @@ pub enum FrameError {
     LongLength,
     /// Text that is not UTF-8 (§8.1).
     BadUtf8,
-    /// A Close frame with one byte, or with a code that must not be sent (§7.4).
-    BadCloseCode,
+    /// A Close frame with one byte, or with this code, which must not be sent (§7.4).
+    BadCloseCode(Option<u16>),
+    /// A Close frame with this code whose reason is not UTF-8 (§5.5.1).
+    BadCloseReason(u16),
 }
 
 impl FrameError {
     /// The code with which the connection is closed (§7.4.1).
     pub fn close_code(self) -> u16 {
         match self {
-            FrameError::BadUtf8 => 1007,
+            FrameError::BadUtf8 | FrameError::BadCloseReason(_) => 1007,
             FrameError::TooLarge => 1009,
             _ => 1002,
         }
@@ -405,13 +407,13 @@ impl FrameReader {
 /// Returns the code of a Close frame (§5.5.1, §7.4).
 fn close_code(payload: &[u8]) -> Result<Option<u16>, FrameError> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
-        return if payload.is_empty() { Ok(None) } else { Err(FrameError::BadCloseCode) };
+        return if payload.is_empty() { Ok(None) } else { Err(FrameError::BadCloseCode(None)) };
     };
     let code = u16::from_be_bytes(*code);
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return Err(FrameError::BadCloseCode);
+        return Err(FrameError::BadCloseCode(Some(code)));
     }
-    std::str::from_utf8(reason).map_err(|_| FrameError::BadUtf8)?;
+    std::str::from_utf8(reason).map_err(|_| FrameError::BadCloseReason(code))?;
     Ok(Some(code))
 }
 

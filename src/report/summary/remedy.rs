@@ -3,7 +3,7 @@
 //! Separate from `refusal`, which says what one answer was: here is what helps, and a check that fails
 //! by it names this in place of its usual remedy.
 
-use crate::record::{ClientError, ClientErrorKind, TlsProblem};
+use crate::record::{ClientError, ClientErrorKind, TlsProblem, UpgradeField};
 use crate::report::summary::group::Group;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,19 @@ const REFUSED: &str =
     "Change the request or the URL as the client errors say: the server refuses it.";
 const TLS: &str =
     "Correct [server.tls], the URL or the server's certificate, as the client errors say.";
+const TLS_LATER: &str = "See the server's log, and what stands between the server and its clients (a proxy): TLS broke after its \
+     handshake, so that neither [server.tls] nor the certificate is the cause.";
+const UPGRADE_FIELDS: &str = "The server took the upgrade with an answer that breaks RFC 6455 (4.2.2): correct its fields, or see which \
+     proxy changes them.";
+const EXTENSION: &str =
+    "Turn the extension off in the server: it took the upgrade with one that nobody asked for.";
+const SUBPROTOCOL: &str = "Let the server select no subprotocol but one that clients ask for, or let them ask for it by `subprotocol` \
+     in the series.";
+const COMPRESSED: &str = "Let clients ask for the coding by `accept_encoding` in the series, or let the server send its answers \
+     without one, as the client errors say.";
+const NO_EVENT_STREAM: &str =
+    "Correct the path, at which there is no event stream, or take another transport.";
+const FOREIGN: &str = "Correct the URL as the client errors say: its port is one of another protocol.";
 const NOT_READY: &str = "Correct `first` and `ready`: see what came in place of the answer.";
 const OTHER_ENGINE: &str = "Take engine = \"raw\": the library of this engine does not go on where the protocol permits it, or \
      does not say what it cannot read.";
@@ -126,7 +139,19 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         {
             Some(TLS)
         }
+        ClientErrorKind::Tls if TlsProblem::of(error.code) == Some(TlsProblem::MalformedLater) => {
+            Some(TLS_LATER)
+        }
+        ClientErrorKind::TlsAlertLater => Some(TLS_LATER),
         ClientErrorKind::Tls | ClientErrorKind::TlsAlert => error.is_for_good().then_some(TLS),
+        ClientErrorKind::UpgradeField => Some(match UpgradeField::of(error.code) {
+            Some(UpgradeField::Extensions) => EXTENSION,
+            Some(UpgradeField::Protocol) => SUBPROTOCOL,
+            _ => UPGRADE_FIELDS,
+        }),
+        ClientErrorKind::Compressed => Some(COMPRESSED),
+        ClientErrorKind::NoEventStream => Some(NO_EVENT_STREAM),
+        ClientErrorKind::ForeignProtocol => Some(FOREIGN),
         ClientErrorKind::NotReady => Some(NOT_READY),
         ClientErrorKind::Frame => Some(FRAMES),
         ClientErrorKind::BadHead | ClientErrorKind::LongHead | ClientErrorKind::ManyFields => {
@@ -146,14 +171,18 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::EarlyClose if error.code != 0 => Some(CLOSES),
         ClientErrorKind::EarlyClose => answered.then_some(CUT),
         ClientErrorKind::Unfinished => Some(STREAM),
-        _ => error.is_for_good().then_some(REFUSED),
+        // The first is an engine's.
+        ClientErrorKind::LibraryRefused
+        | ClientErrorKind::Read
+        | ClientErrorKind::Write
+        | ClientErrorKind::Undrained => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{FrameFault, UpgradeField};
+    use crate::record::{ForeignProtocol, FrameFault};
     use ClientErrorKind::{
         BadHead, Connect, EarlyClose, LibraryRefused, LongHead, Malformed, ManyFields, NoStream,
         ResponseTimeout, Status, TransferCoding, Undrained, UnknownAnswer, Upgrade,
@@ -217,6 +246,19 @@ mod tests {
         assert_eq!(most(with(LibraryRefused, 0), 0), Some(OTHER_ENGINE));
         assert_eq!(most(UpgradeField::Interim.error(), 0), Some(OTHER_ENGINE));
         assert_eq!(most(UpgradeField::NoProtocol.error(), 0), Some(OTHER_ENGINE));
-        assert_eq!(most(UpgradeField::Accept.error(), 0), Some(REFUSED));
+        // It took the upgrade, or answered with success.
+        assert_eq!(most(UpgradeField::Accept.error(), 0), Some(UPGRADE_FIELDS));
+        assert_eq!(most(UpgradeField::NoAccept.error(), 0), Some(UPGRADE_FIELDS));
+        assert_eq!(most(UpgradeField::OtherUpgrade.error(), 0), Some(UPGRADE_FIELDS));
+        assert_eq!(most(UpgradeField::Extensions.error(), 0), Some(EXTENSION));
+        assert_eq!(most(UpgradeField::Protocol.error(), 0), Some(SUBPROTOCOL));
+        assert_eq!(most(with(ClientErrorKind::Compressed, 0), 0), Some(COMPRESSED));
+        assert_eq!(most(with(ClientErrorKind::NoEventStream, 0), 0), Some(NO_EVENT_STREAM));
+        assert_eq!(most(ForeignProtocol::Ssh.error(), 0), Some(FOREIGN));
+        // TLS has worked before.
+        assert_eq!(most(TlsProblem::Malformed.error(), 0), Some(TLS));
+        assert_eq!(most(TlsProblem::MalformedLater.error(), 3), Some(TLS_LATER));
+        assert_eq!(most(with(ClientErrorKind::TlsAlert, 40), 0), Some(TLS));
+        assert_eq!(most(with(ClientErrorKind::TlsAlertLater, 40), 3), Some(TLS_LATER));
     }
 }

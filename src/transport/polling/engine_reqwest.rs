@@ -625,6 +625,7 @@ fn has_coding(response: &reqwest::Response) -> bool {
 
 /// Returns the error behind a reqwest error, with the `errno` if the chain of causes has one.
 fn client_error(error: &reqwest::Error) -> ClientError {
+    let met = error;
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     let mut code = 0;
     let mut refused = false;
@@ -638,7 +639,7 @@ fn client_error(error: &reqwest::Error) -> ClientError {
             code = io.raw_os_error().unwrap_or(code);
             ended |= io.kind() == io::ErrorKind::UnexpectedEof;
             if let Some(error) = tls_error(io) {
-                return tls_layer::client_error(error);
+                return when_met(met, tls_layer::client_error(error));
             }
         }
         cause = current.source();
@@ -654,6 +655,20 @@ fn client_error(error: &reqwest::Error) -> ClientError {
         _ if refused => ClientError::of(ClientErrorKind::LibraryRefused),
         e if ended || e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
         _ => ClientError::of(ClientErrorKind::Malformed),
+    }
+}
+
+/// Returns what an error of TLS is by when it was met: the library connects only once the handshake is over,
+/// and the alert of a server that refuses a client's certificate comes before an answer.
+fn when_met(met: &reqwest::Error, found: ClientError) -> ClientError {
+    match found.kind {
+        ClientErrorKind::TlsAlert if met.is_body() || met.is_decode() => {
+            ClientError { kind: ClientErrorKind::TlsAlertLater, ..found }
+        }
+        _ if found == TlsProblem::Malformed.error() && !met.is_connect() => {
+            TlsProblem::MalformedLater.error()
+        }
+        _ => found,
     }
 }
 

@@ -458,7 +458,8 @@ impl WebSocketMachine {
         self.reader = reader;
         if let Err(error) = fed {
             self.send_close(io, Some(error.close_code()));
-            return io.lose(frame_faults::of_reader(error).error());
+            let text = frame_faults::said_of_reader(error);
+            return io.lose_refused(frame_faults::of_reader(error).error(), text);
         }
         let awaits = self.is_busy() || self.pending.as_ref().is_some_and(|p| !p.is_empty());
         self.large_frame.watch(&self.reader, awaits, io);

@@ -64,6 +64,16 @@ impl LargeFrame {
     }
 }
 
+/// Returns what is to be said of an error of the reader besides.
+pub(super) fn said_of_reader(error: FrameError) -> Option<Box<AnswerText>> {
+    match error {
+        FrameError::BadCloseCode(Some(code)) | FrameError::BadCloseReason(code) => {
+            Some(said(&format!("its code is {code}")))
+        }
+        _ => None,
+    }
+}
+
 /// Returns what an error of the reader is.
 pub(super) fn of_reader(error: FrameError) -> FrameFault {
     match error {
@@ -79,13 +89,17 @@ pub(super) fn of_reader(error: FrameError) -> FrameFault {
         FrameError::BadLength => FrameFault::BadLength,
         FrameError::LongLength => FrameFault::LongLength,
         FrameError::BadUtf8 => FrameFault::BadUtf8,
-        FrameError::BadCloseCode => FrameFault::BadCloseCode,
+        FrameError::BadCloseCode(_) => FrameFault::BadCloseCode,
+        FrameError::BadCloseReason(_) => FrameFault::BadCloseReason,
     }
 }
 
 /// Returns what an error of the library on an open connection is, with what is to be said of it; `None`
-/// if it is none of frames.
-pub(super) fn of_library(error: &Error) -> Option<(FrameFault, Option<Box<AnswerText>>)> {
+/// if it is none of frames. `of_control` is true if it has met it in a control frame.
+pub(super) fn of_library(
+    error: &Error,
+    of_control: bool,
+) -> Option<(FrameFault, Option<Box<AnswerText>>)> {
     let fault = match error {
         Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
             let size = human_bytes(*size as f64);
@@ -93,6 +107,8 @@ pub(super) fn of_library(error: &Error) -> Option<(FrameFault, Option<Box<Answer
             let text = format!("{size} were announced, and {most} is the limit");
             return Some((FrameFault::TooLarge, Some(said(&text))));
         }
+        // Of control frames the reason of a Close alone is text.
+        Error::Utf8(_) if of_control => FrameFault::BadCloseReason,
         Error::Utf8(_) => FrameFault::BadUtf8,
         Error::Protocol(error) => match error {
             ProtocolError::NonZeroReservedBits => FrameFault::ReservedBit,
@@ -130,7 +146,7 @@ mod tests {
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
     /// Frames that break the protocol, and what they are to both engines.
-    const BROKEN: [(&[u8], FrameFault); 9] = [
+    const BROKEN: [(&[u8], FrameFault); 10] = [
         (b"\xc1\x00", FrameFault::ReservedBit),
         (b"\x83\x00", FrameFault::UnknownOpcode),
         (b"\x09\x00", FrameFault::FragmentedControlFrame),
@@ -140,6 +156,7 @@ mod tests {
         (b"\x81\x81....a", FrameFault::Masked),
         (b"\x81\x01\xff", FrameFault::BadUtf8),
         (b"\x88\x01\x03", FrameFault::BadCloseCode),
+        (b"\x88\x04\x03\xf5\xff\xfe", FrameFault::BadCloseReason),
     ];
 
     #[test]
@@ -150,7 +167,7 @@ mod tests {
             let raw = FrameReader::default().feed(&bytes, |_| {}).expect_err("it breaks the rules");
             assert_eq!(of_reader(raw), fault);
             let config = WebSocketConfig::default();
-            let stream = std::io::Cursor::new(bytes);
+            let stream = std::io::Cursor::new(bytes.clone());
             let mut library = WebSocket::from_raw_socket(stream, Role::Client, Some(config));
             let error = loop {
                 match library.read() {
@@ -158,7 +175,7 @@ mod tests {
                     Err(error) => break error,
                 }
             };
-            assert_eq!(of_library(&error).map(|(fault, _)| fault), Some(fault), "{error}");
+            assert_eq!(of_library(&error, bytes[0] == 0x88).map(|(fault, _)| fault), Some(fault), "{error}");
         }
     }
 
@@ -181,11 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn the_code_of_a_close_frame_is_said() {
+        let of = |error| said_of_reader(error).map(|text| text.body);
+        let code = Some(b"its code is 1013".to_vec());
+        assert_eq!(of(FrameError::BadCloseReason(1013)), code);
+        assert_eq!(of(FrameError::BadCloseCode(Some(1013))), code);
+        assert_eq!(of(FrameError::BadCloseCode(None)), None);
+    }
+
+    #[test]
     fn lengths_are_said() {
         let text = unfinished(1 << 62, 1_234);
         assert_eq!(text.body, b"4.61 EB were announced, and 1.23 kB of them came");
         let error = CapacityError::MessageTooLong { size: 1 << 62, max_size: 16 << 20 };
-        let (fault, text) = of_library(&Error::Capacity(error)).expect("it is one of frames");
+        let (fault, text) = of_library(&Error::Capacity(error), false).expect("it is one of frames");
         assert_eq!(fault, FrameFault::TooLarge);
         let text = text.expect("the sizes").body;
         assert_eq!(text, b"4.61 EB were announced, and 16.8 MB is the limit");

@@ -99,7 +99,19 @@ impl OpeningHandshake {
     /// # Errors
     /// If the server refuses.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, ClientError> {
-        let used = self.response.feed(bytes).map_err(|_| malformed(&self.response))?;
+        // The limit is that of the heads, however much has come behind them.
+        let room = MOST_HEAD_BYTES - self.head.len();
+        let (within, beyond) = bytes.split_at(bytes.len().min(room));
+        let used = self.response.feed(within).map_err(|_| malformed(&self.response))?;
+        match self.response.status {
+            0 if !beyond.is_empty() => return Err(ClientError::of(ClientErrorKind::LongHead)),
+            0 | 101 => {}
+            // A part of what the server says about it.
+            _ if used == within.len() && !self.response.is_done() => {
+                self.response.feed(beyond).map_err(|_| malformed(&self.response))?;
+            }
+            _ => {}
+        }
         match self.response.status {
             0 | 101 => {}
             // What the server says about it is still to come.
@@ -107,9 +119,6 @@ impl OpeningHandshake {
             status => return Err(ClientError::with(ClientErrorKind::Upgrade, status.into())),
         }
         self.head.extend_from_slice(&bytes[..used]);
-        if self.head.len() > MOST_HEAD_BYTES {
-            return Err(ClientError::of(ClientErrorKind::Upgrade));
-        }
         if !self.response.is_done() {
             return Ok(None);
         }
@@ -184,9 +193,13 @@ fn check(mut head: &[u8], key: &str, subprotocols: &[String]) -> Result<(), Clie
         let mut tokens = values(name).flat_map(|value| value.split(|&b| b == b','));
         tokens.any(|t| t.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
     };
+    let has = |name| values(name).next().is_some();
     let checks = [
-        (UpgradeField::Upgrade, has_token("upgrade", "websocket")),
-        (UpgradeField::Connection, has_token("connection", "upgrade")),
+        (UpgradeField::Upgrade, has("upgrade")),
+        (UpgradeField::OtherUpgrade, has_token("upgrade", "websocket")),
+        (UpgradeField::Connection, has("connection")),
+        (UpgradeField::OtherConnection, has_token("connection", "upgrade")),
+        (UpgradeField::NoAccept, has("sec-websocket-accept")),
         (
             UpgradeField::Accept,
             values("sec-websocket-accept").any(|value| value == wanted.as_bytes()),
@@ -221,7 +234,11 @@ mod tests {
         let refused = |text: &str, field: UpgradeField| assert_eq!(of(text), Err(field.error()));
         refused(&good.replace("s3p", "s3q"), UpgradeField::Accept);
         refused(&good.replace("Upgrade: WebSocket\r\n", ""), UpgradeField::Upgrade);
-        refused(&good.replace("keep-alive, Upgrade", "keep-alive"), UpgradeField::Connection);
+        refused(&good.replace("WebSocket\r\n", "WebSocket/13, x\r\n"), UpgradeField::OtherUpgrade);
+        refused(&good.replace("keep-alive, Upgrade", "keep-alive"), UpgradeField::OtherConnection);
+        let connection = "Connection: keep-alive, Upgrade\r\n";
+        refused(&good.replace(connection, ""), UpgradeField::Connection);
+        refused(&good.replace(accept, ""), UpgradeField::NoAccept);
         let with = |field: &str| good.replace(accept, &format!("{accept}{field}\r\n"));
         let deflate = with("Sec-WebSocket-Extensions: permessage-deflate");
         refused(&deflate, UpgradeField::Extensions);
@@ -252,7 +269,15 @@ mod tests {
             fed += interim.len();
             assert!(fed <= MOST_HEAD_BYTES, "{fed} bytes are taken");
         };
-        assert_eq!(error.kind, ClientErrorKind::Upgrade);
+        assert_eq!(error.kind, ClientErrorKind::LongHead);
+        // Wherever reads end, and whatever comes behind.
+        let all = interim.repeat(MOST_HEAD_BYTES / interim.len() + 1);
+        let all = [&all[..], b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"].concat();
+        for size in [all.len(), MOST_HEAD_BYTES, MOST_HEAD_BYTES + 1, 10_007] {
+            let mut handshake = OpeningHandshake::with_key(generate_key(), 0);
+            let fed = all.chunks(size).map(|piece| handshake.feed(piece)).find_map(Result::err);
+            assert_eq!(fed, Some(ClientError::of(ClientErrorKind::LongHead)), "{size}");
+        }
         // As many as are taken are read, too.
         let many = interim.repeat(MOST_HEAD_BYTES / interim.len());
         assert!(check(&many, "", &[]).is_err());

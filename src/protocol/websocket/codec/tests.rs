@@ -95,11 +95,11 @@ fn what_breaks_the_protocol_is_an_error() {
     assert_eq!(error(&frame(0x81, b"\xff")), BadUtf8);
     // The beginning of a character, and no more of it.
     assert_eq!(error(&frame(0x81, b"\xe2\x82")), BadUtf8);
-    assert_eq!(error(&frame(0x88, &[3])), BadCloseCode);
+    assert_eq!(error(&frame(0x88, &[3])), BadCloseCode(None));
     for code in [0u16, 999, 1004, 1005, 1006, 1015, 2999, 5000] {
-        assert_eq!(error(&frame(0x88, &code.to_be_bytes())), BadCloseCode);
+        assert_eq!(error(&frame(0x88, &code.to_be_bytes())), BadCloseCode(Some(code)));
     }
-    assert_eq!(error(&frame(0x88, &[3, 0xe8, 0xff])), BadUtf8);
+    assert_eq!(error(&frame(0x88, &[3, 0xe8, 0xff])), BadCloseReason(1000));
     assert_eq!((BadUtf8.close_code(), Masked.close_code()), (1007, 1002));
 }
 

@@ -158,7 +158,10 @@ impl LibraryConnection {
             Some(Ok(message)) => SocketEvent::Received(message),
             Some(Err(error)) => {
                 let tls = self.account.connection.stream.take_tls_failure();
-                match (tls, frame_faults::of_library(&error)) {
+                // It reads what has passed below it, in the same order.
+                let next = self.account.passed.borrow().down.front().copied();
+                let of_control = matches!(next, Some(ScannedItem::Control(_)));
+                match (tls, frame_faults::of_library(&error, of_control)) {
                     (None, Some((fault, text))) => SocketEvent::Broken(fault, text),
                     (tls, _) => SocketEvent::Ended(tls.unwrap_or_else(|| client_error(&error))),
                 }

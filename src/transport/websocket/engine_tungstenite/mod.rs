@@ -18,7 +18,7 @@ use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::cookies::SetCookies;
-use crate::protocol::http1::response::{HEADERS_LIMIT, Response};
+use crate::protocol::http1::response::{HEADERS_LIMIT, Response, WantedFields};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, UpgradeField};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::websocket::frame_faults::LargeFrame;
@@ -44,9 +44,14 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+/// The fields of an answer of which the library does not tell that there is none from another value.
+const TOLD_APART: [&str; 3] = ["Sec-WebSocket-Accept", "Upgrade", "Connection"];
+
 /// The clients of one thread.
 pub(super) struct TungsteniteEngine {
     upgrades: Requests,
+    /// [`TOLD_APART`].
+    told_apart: Rc<[String]>,
     authority: String,
     config: WebSocketConfig,
     reconnect_ns: u64,
@@ -121,6 +126,7 @@ impl TungsteniteEngine {
             .write_buffer_size(0);
         Ok(TungsteniteEngine {
             upgrades,
+            told_apart: TOLD_APART.map(str::to_owned).into(),
             authority,
             config,
             reconnect_ns: params.reconnect_ns,
@@ -216,7 +222,9 @@ impl TungsteniteEngine {
     /// Connects and upgrades. Errors and bytes belong to `phase`.
     async fn open(&self, client: &mut Client, phase: Phase) -> Option<LibraryConnection> {
         let layer = FrameLayer::default();
-        layer.0.borrow_mut().response = Response::to_upgrade();
+        let mut response = Response::to_upgrade();
+        response.wanted = Some(Box::new(WantedFields::new(self.told_apart.clone())));
+        layer.0.borrow_mut().response = response;
         let passed = layer.0.clone();
         let connection = client.connect(phase, &self.connects, layer).await?;
         let mut account = Account { connection, passed, is_accepted: false };
@@ -273,6 +281,7 @@ impl TungsteniteEngine {
         let foreign = foreign_protocol(&account.passed.borrow().response);
         let tls = account.connection.stream.take_tls_failure();
         let met = tls.or(foreign).unwrap_or_else(|| upgrade_error(&error));
+        let met = of_fields(met, &account.passed.borrow().response);
         let is_answer = matches!(error, Error::Http(_) | Error::Protocol(_));
         let text = account.passed.borrow_mut().response.text.take().filter(|_| is_answer);
         client.refused(phase, met, name_selected(met, text));
@@ -474,6 +483,24 @@ async fn read_refusal(account: &mut Account) {
 /// Returns the error of an answer whose first bytes are those of another protocol.
 fn foreign_protocol(response: &Response) -> Option<ClientError> {
     Some(malformed(response)).filter(|error| error.kind == ClientErrorKind::ForeignProtocol)
+}
+
+/// Returns what an error is by the fields [`TOLD_APART`] of the answer.
+fn of_fields(error: ClientError, response: &Response) -> ClientError {
+    let has = |at: usize| {
+        let wanted = response.wanted.as_ref();
+        wanted.and_then(|wanted| wanted.values.get(at)).is_some_and(|value| !value.is_empty())
+    };
+    match error {
+        error if error == UpgradeField::Accept.error() && !has(0) => UpgradeField::NoAccept.error(),
+        error if error == UpgradeField::Upgrade.error() && has(1) => {
+            UpgradeField::OtherUpgrade.error()
+        }
+        error if error == UpgradeField::Connection.error() && has(2) => {
+            UpgradeField::OtherConnection.error()
+        }
+        error => error,
+    }
 }
 
 /// What an error of the library's opening handshake is to a client.

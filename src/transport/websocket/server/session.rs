@@ -442,7 +442,7 @@ impl Future for ServerSession {
 /// Returns the reason that a Close gives for a client's error.
 fn reason(error: FrameError) -> &'static str {
     match error {
-        FrameError::BadUtf8 => "text that is not UTF-8",
+        FrameError::BadUtf8 | FrameError::BadCloseReason(_) => "text that is not UTF-8",
         FrameError::TooLarge => "message too big",
         _ => "protocol error",
     }
