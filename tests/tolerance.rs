@@ -100,6 +100,26 @@ fn messages_without_any_payload_are_pointed_out() {
     });
 }
 
+/// What is no message is named: lines that an event stream does not have, and not the heads of refusals.
+#[test]
+fn bytes_that_are_no_message_are_named() {
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let marked = sends(events, b"\xef\xbb\xbfdata: 1\n\n");
+    let refuses = answers(Duration::from_millis(20), |_| {
+        b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n".to_vec()
+    });
+    let unknown = "a field that event streams do not know (\"\\u{feff}data\"), empty lines";
+    let cases = [
+        (marked, "transport = \"sse\"".to_owned(), unknown, "if the server sends"),
+        (refuses, LONG_POLLING.to_owned(), "answered with status 503", "that are no message"),
+    ];
+    at_once(cases, |(address, series, shown, absent)| {
+        let (_, output) = run(address, &series, "");
+        let text = one_line(&said(&output));
+        assert!(text.contains(shown) && !text.contains(absent), "{series}: {text}");
+    });
+}
+
 #[test]
 fn a_cookie_with_every_poll_is_pointed_out() {
     let reqwest = format!("{POLLING}\nengine = \"reqwest\"");

@@ -54,8 +54,8 @@ Exit codes:
     0 passed
     1 the run failed, or a file could not be read or written
     2 the command line or the scenario cannot be used
-   96 invalid: the driver was too slow, clients are missing, or bytes do not
-      add up
+   96 invalid: a check of the measurement failed, so that its figures cannot
+      be used
    97 undecided, with --strict
    98 worse than the baseline, or B worse than A
    99 a limit of the scenario failed

@@ -18,6 +18,7 @@ use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response, UnitPiece};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, TlsProblem};
 use std::rc::Rc;
@@ -65,6 +66,10 @@ pub(crate) trait Decode: Sized + 'static {
     /// Returns the last event's id, for the next request; empty if there is none.
     fn last_event_id(&self) -> &[u8] {
         &[]
+    }
+    /// Returns the name of a field that is none of an event stream, if one has come.
+    fn unknown_field(&self) -> Option<&[u8]> {
+        None
     }
     /// Returns whether the body must be an event stream (HTML §9.2.3).
     fn needs_event_stream(&self) -> bool {
@@ -127,6 +132,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             unfinished: Flow::default(),
             line_end_of: None,
             open: OpenMessage::default(),
+            told_unknown: false,
         };
         vec![Session::new(core, Box::new(machine), policy)]
     }
@@ -152,6 +158,8 @@ struct StreamMachine<D> {
     /// The phase of the message whose chunk lacks its line end, if another has begun since.
     line_end_of: Option<Phase>,
     open: OpenMessage,
+    /// Whether the name of a field that is none of an event stream was kept.
+    told_unknown: bool,
 }
 
 impl<D: Decode> StreamMachine<D> {
@@ -304,6 +312,17 @@ impl<D: Decode> StreamMachine<D> {
         fed
     }
 
+    /// Keeps the name of a field that is none of an event stream, once, for a message.
+    fn note_unknown_field(&mut self, io: &Io<'_>) {
+        if !self.told_unknown
+            && let Some(name) = self.decoder.unknown_field()
+        {
+            let error = ClientError::of(ClientErrorKind::UnknownField);
+            io.thread.keep_refusal(io.id, error, AnswerText::of_bytes(name));
+            self.told_unknown = true;
+        }
+    }
+
     /// Does the same, and counts the line end of a chunk with the message before it.
     fn read_next(
         &mut self,
@@ -362,6 +381,7 @@ impl<D: Decode> StreamMachine<D> {
                 }
             }
         }
+        self.note_unknown_field(io);
         if self.response.is_done() && !io.is_stopping() {
             self.end_whole_response(io);
         }

@@ -56,15 +56,22 @@ impl FailedCheck {
     }
     /// Returns it as a finding that fails. What a process wrote last stays in lines of its own.
     pub fn finding(&self, side: &str, kind: Kind) -> Finding {
-        let (text, output) = match self.result.text.split_once('\n') {
+        // It is the only check of such a run, and its text says that a process was lost.
+        let not_started = match self.result.cause {
+            Cause::NoServer => "the server did not start: ",
+            _ => "",
+        };
+        let said = self.result.text.as_str();
+        let said = if not_started.is_empty() { said } else { said.trim_start_matches("lost: ") };
+        let (text, output) = match said.split_once('\n') {
             Some((text, output)) => (text, vec![output.to_owned()]),
-            None => (self.result.text.as_str(), Vec::new()),
+            None => (said, Vec::new()),
         };
         Finding {
             decision: Decision::Fail,
             value: self.result.value.clone(),
             samples: self.samples,
-            text: format!("{side}: {}: {text}", self.subject.metric),
+            text: format!("{side}: {}: {not_started}{text}", self.subject.metric),
             details: output,
             ..Finding::of_condition(kind, self.subject.clone())
         }
@@ -124,8 +131,12 @@ fn classify(mut failed: Vec<FailedCheck>) -> RunQuality {
     } else if all(&[Cause::Measurement, Cause::BusyMachine, Cause::SlowServerOrBusyMachine]) {
         RunQuality::Invalid(failed)
     } else {
-        // Failures of the measurement follow from the others, and a lost server explains them all.
-        failed.retain(|f| f.result.cause != Cause::Measurement);
+        // Failures of the measurement follow from the others, and a lost server explains them all: of one that
+        // did not start, too, that the further cases did not run.
+        let no_server = any(Cause::NoServer);
+        failed.retain(|f| {
+            f.result.cause != Cause::Measurement && !(no_server && f.result.check == Check::Ran)
+        });
         failed.sort_by_key(|f| f.result.check != Check::NoProcessLost);
         RunQuality::Broken(failed)
     }
@@ -141,6 +152,19 @@ mod tests {
 
     fn classify_checks(checks: &[Check]) -> RunQuality {
         classify(checks.iter().map(|&check| failed(check)).collect())
+    }
+
+    #[test]
+    fn a_server_that_did_not_start_explains_what_did_not_run() {
+        let mut lost = failed(Check::NoProcessLost);
+        lost.result.cause = Cause::NoServer;
+        let RunQuality::Broken(left) = classify(vec![failed(Check::Ran), lost]) else {
+            panic!("it is broken")
+        };
+        let names: Vec<Check> = left.iter().map(FailedCheck::check).collect();
+        assert_eq!(names, [Check::NoProcessLost]);
+        let text = left[0].finding("A", Kind::Check).text;
+        assert!(text.starts_with("A: no_process_lost: the server did not start: "), "{text}");
     }
 
     #[test]

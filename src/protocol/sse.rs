@@ -23,8 +23,8 @@ pub const ID_LIMIT_BYTES: usize = 1024;
 /// A buffer that has grown beyond this is freed once its event is over; a smaller one is kept for
 /// the next event.
 const RETAINED_BYTES: usize = 4096;
-/// The longest name of a known field, in bytes.
-const NAME_BYTES: usize = 5;
+/// What is kept of a field's name, in bytes: more than the longest known one has, for a message about others.
+const NAME_BYTES: usize = 8;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What an event, or a part of the stream between two events, was made of, in bytes.
@@ -97,7 +97,7 @@ enum LinePosition {
 #[derive(Debug)]
 pub struct Parser {
     at: LinePosition,
-    /// The name so far; of a longer one than any known name only that it is longer.
+    /// The name so far; of a longer one than is kept only that it is longer.
     name: [u8; NAME_BYTES],
     name_len: u8,
     /// Within the first line, which may begin with a byte order mark.
@@ -118,8 +118,9 @@ pub struct Parser {
     /// What came since the last event.
     sizes: EventSizes,
     retry_ms: Option<u64>,
-    /// The digits of a `retry` field so far.
-    digits: Option<u64>,
+    /// The digits of a `retry` field so far, if it has any.
+    digits: u64,
+    has_digits: bool,
     /// Data of the event so far, unless they are in one piece of what is being fed.
     data: Vec<u8>,
     kind: Vec<u8>,
@@ -128,6 +129,8 @@ pub struct Parser {
     /// The last event id buffer (§9.2.6); valid if `has_id`.
     id: Vec<u8>,
     last_event_id: Vec<u8>,
+    /// The beginning of the first field's name that is none of an event stream.
+    unknown: Option<Box<Vec<u8>>>,
 }
 
 impl Default for Parser {
@@ -158,12 +161,14 @@ impl Parser {
             keep: data_bytes,
             sizes: EventSizes::default(),
             retry_ms: None,
-            digits: None,
+            digits: 0,
+            has_digits: false,
             data: Vec::new(),
             kind: Vec::new(),
             value: Vec::new(),
             id: Vec::new(),
             last_event_id: Vec::new(),
+            unknown: None,
         }
     }
 
@@ -242,6 +247,12 @@ impl Parser {
         &self.last_event_id
     }
 
+    /// The beginning of the first field's name in this stream that is none of an event stream: such lines say
+    /// nothing (§9.2.6).
+    pub(crate) fn unknown_field(&self) -> Option<&[u8]> {
+        self.unknown.as_deref().map(Vec::as_slice)
+    }
+
     /// The reconnection time that the stream asked for, in milliseconds; the greatest number if
     /// it asked for more.
     pub fn retry_ms(&self) -> Option<u64> {
@@ -312,7 +323,7 @@ impl Parser {
             }
             Field::Event => self.kind.clear(),
             Field::Id => self.value.clear(),
-            Field::Retry => self.digits = None,
+            Field::Retry => (self.digits, self.has_digits) = (0, false),
             Field::Ignored => {}
         }
     }
@@ -348,8 +359,8 @@ impl Parser {
                 for &byte in piece {
                     self.acceptable &= byte.is_ascii_digit();
                     let digit = u64::from(byte.wrapping_sub(b'0'));
-                    let so_far = self.digits.unwrap_or(0);
-                    self.digits = Some(so_far.saturating_mul(10).saturating_add(digit));
+                    self.digits = self.digits.saturating_mul(10).saturating_add(digit);
+                    self.has_digits = true;
                 }
             }
             Field::Ignored => {}
@@ -381,7 +392,14 @@ impl Parser {
                 std::mem::swap(&mut self.id, &mut self.value);
                 self.has_id = true;
             }
-            Field::Retry if self.acceptable => self.retry_ms = self.digits.or(self.retry_ms),
+            Field::Retry if self.acceptable && self.has_digits => {
+                self.retry_ms = Some(self.digits);
+            }
+            // A comment has no name.
+            Field::Ignored if self.name_len > 0 && self.unknown.is_none() => {
+                let kept = usize::from(self.name_len).min(NAME_BYTES);
+                self.unknown = Some(Box::new(self.name[..kept].to_vec()));
+            }
             _ => {}
         }
         self.name_len = 0;
@@ -453,6 +471,23 @@ mod tests {
         assert_eq!(feed(b"data: b\r"), (vec![], 8));
         assert_eq!(feed(b"\n"), (vec![], 9));
         assert_eq!(feed(b"\r"), (vec![true], 0));
+    }
+
+    /// A byte order mark is one at the beginning of the stream alone.
+    #[test]
+    fn the_first_field_that_is_unknown_is_known_by_its_name() {
+        let of = |text: &str, size| {
+            let mut parser = Parser::default();
+            text.as_bytes().chunks(size).for_each(|piece| parser.feed(piece, |_| {}));
+            parser.unknown_field().map(|name| String::from_utf8_lossy(name).into_owned())
+        };
+        let named = |name: &str| Some(name.to_owned());
+        for size in [1, 3, 100] {
+            assert_eq!(of("\u{feff}data: a\nid\nevent:\nretry: x\n: c\n:\n\n", size), None);
+            assert_eq!(of("data: a\n\n\u{feff}data: b\n\nX: y\n", size), named("\u{feff}data"));
+            assert_eq!(of("datax\n", size), named("datax"));
+            assert_eq!(of("abcdefghijklmnopqr: a\n", size), named("abcdefgh"));
+        }
     }
 
     #[test]

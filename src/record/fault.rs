@@ -67,6 +67,9 @@ pub enum ClientErrorKind {
     NoEventStream,
     /// A compressed body, which nobody asked for or can read; no code.
     Compressed,
+    /// A line of an event stream whose field is none of an event stream. It is kept for a message and not
+    /// counted; no code.
+    UnknownField,
     /// A compressed body that is not what its `Content-Encoding` says; no code.
     Undecodable,
     /// A message that is larger than what is taken apart; no code.
@@ -150,6 +153,7 @@ impl ClientError {
             | ClientErrorKind::TooLong
             | ClientErrorKind::Surplus
             | ClientErrorKind::Unasked
+            | ClientErrorKind::UnknownField
             | ClientErrorKind::NotReady
             | ClientErrorKind::TlsAlertLater
             | ClientErrorKind::ResponseTimeout
@@ -276,6 +280,9 @@ impl fmt::Display for ClientError {
                 "answered with a compressed body (Content-Encoding), which was not asked for; \
                  set accept_encoding in the series, or take Accept-Encoding out of the request",
             ),
+            ClientErrorKind::UnknownField => {
+                f.write_str("sent a line with a field that event streams do not have")
+            }
             ClientErrorKind::Undecodable => f.write_str(UNDECODABLE),
             ClientErrorKind::TooLong => f.write_str(
                 "sent a message of more than 16 MiB, the most that first, ready, reply, separator, \

@@ -17,7 +17,7 @@ tabled! {
         /// A check of validity failed.
         Invalid = (
             96,
-            "invalid: the driver was too slow, clients are missing, or bytes do not add up",
+            "invalid: a check of the measurement failed, so that its figures cannot be used",
         ),
         /// Undecided, with `--strict`.
         Undecided = (97, "undecided, with --strict"),

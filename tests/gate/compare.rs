@@ -263,9 +263,20 @@ fn a_server_that_does_not_start_fails_b_and_makes_a_invalid() {
         expect_nothing_left(&world);
     };
     let a_ends = || {
-        let world = World::new(PUSHED);
+        let world = World::new(&PUSHED.replace("[20]", "[20, 40]"));
         let output = finish(&mut compare(&world, gone, &serve(&world), &[]));
         expect_code(&output, 96);
+        let text = flat(&output);
+        assert!(
+            text.contains("A: no_process_lost: the server did not start: the server `sh"),
+            "{text}"
+        );
+        assert!(
+            text.contains("invalid: no_process_lost does not hold, as is said above"),
+            "{text}"
+        );
+        assert!(!text.contains("the case did not run"), "{text}");
+        assert!(!text.contains("too slow"), "{text}");
         assert!(found(&output, whose, "no_process_lost", "A"), "{}", said(&output));
         expect_nothing_left(&world);
     };

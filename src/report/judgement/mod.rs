@@ -117,12 +117,29 @@ impl<'a> JudgementView<'a> {
         let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
         let meaning = match (conclusion, open) {
             (Conclusion::Passed, true) => {
-                "nothing failed, but some figures are undecided or not comparable"
+                "nothing failed, but some figures are undecided or not comparable".to_owned()
             }
-            (conclusion, _) => conclusion.meaning(),
+            (Conclusion::Invalid, _) => self.why_invalid(),
+            (conclusion, _) => conclusion.meaning().to_owned(),
         };
         let code = conclusion.exit_code();
         format!("{}: {}. Exit code {code}: {meaning}.", self.word(), self.counts())
+    }
+    /// Returns what an invalid measurement is, with the checks that make it one.
+    fn why_invalid(&self) -> String {
+        let mut checks: Vec<&str> = Vec::new();
+        let failed = self.judgement.of(Decision::Fail);
+        for finding in failed.filter(|finding| finding.kind.failure() == Conclusion::Invalid) {
+            let name = finding.subject.metric.as_str();
+            if !checks.contains(&name) {
+                checks.push(name);
+            }
+        }
+        let does = if checks.len() == 1 { "does" } else { "do" };
+        match checks.as_slice() {
+            [] => Conclusion::Invalid.meaning().to_owned(),
+            checks => format!("invalid: {} {does} not hold, as is said above", checks.join(", ")),
+        }
     }
     /// Returns why the run as a whole does not pass.
     fn reasons(&self) -> impl Iterator<Item = &'a str> {

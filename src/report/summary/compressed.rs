@@ -86,7 +86,8 @@ impl<'a> UnreadCoding<'a> {
     /// Whether they are several, one upon the other.
     fn is_layered(&self) -> bool {
         let all = self.0.split(|&b| b == b',').map(<[u8]>::trim_ascii);
-        let is_one = |coding: &&[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
+        let is_one =
+            |coding: &&[u8]| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity");
         all.filter(is_one).count() > 1
     }
 

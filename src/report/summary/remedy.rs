@@ -35,7 +35,8 @@ const COMPRESSED: &str = "Let clients ask for the coding by `accept_encoding` in
      without one, as the client errors say.";
 const NO_EVENT_STREAM: &str =
     "Correct the path, at which there is no event stream, or take another transport.";
-const FOREIGN: &str = "Correct the URL as the client errors say: its port is one of another protocol.";
+const FOREIGN: &str =
+    "Correct the URL as the client errors say: its port is one of another protocol.";
 const NOT_READY: &str = "Correct `first` and `ready`: see what came in place of the answer.";
 const OTHER_ENGINE: &str = "Take engine = \"raw\": the library of this engine does not go on where the protocol permits it, or \
      does not say what it cannot read.";
@@ -171,8 +172,9 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::EarlyClose if error.code != 0 => Some(CLOSES),
         ClientErrorKind::EarlyClose => answered.then_some(CUT),
         ClientErrorKind::Unfinished => Some(STREAM),
-        // The first is an engine's.
+        // The first is an engine's, and the second is not counted.
         ClientErrorKind::LibraryRefused
+        | ClientErrorKind::UnknownField
         | ClientErrorKind::Read
         | ClientErrorKind::Write
         | ClientErrorKind::Undrained => None,

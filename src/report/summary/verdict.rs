@@ -1,6 +1,7 @@
 //! The checks of a row, and the verdict on the run.
 
 use crate::feed::Workload;
+use crate::record::{ClientErrorKind, Part, PhaseTotals};
 use crate::report::check::{Cause, Check, CheckOutcome, CheckResult, NOT_STARTED};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
@@ -12,6 +13,7 @@ use crate::report::summary::delimited;
 use crate::report::summary::group::Group;
 use crate::report::summary::lateness;
 use crate::report::summary::message_times;
+use crate::report::summary::quoted::quoted;
 use crate::report::summary::rate;
 use crate::report::summary::remedy;
 use crate::report::summary::setting::Setting;
@@ -23,6 +25,8 @@ const ENDLESS_MESSAGE: &str = "Let the server end each frame, message, event or 
                               `cooldown`.";
 const LET_IT_RUN: &str =
     "Let no process of the server be stopped (SIGSTOP, SIGTSTP, a terminal) while it is measured.";
+const FIELDS: &str = "Let lines of the event stream begin with data:, event:, id: or retry:, without a byte order mark: only the \
+     first line of a stream may have one.";
 const NOBODY_CONNECTED: &str = "See why no client connected.";
 
 /// The checks of a row and what follows from them. The floor is checked for its schedule only.
@@ -138,7 +142,11 @@ fn measured(group: &Group, events: &Events) -> CheckResult {
         (0, n) => (false, format!("{} turns and not one whole answer", thousands(n))),
         (n, _) => (true, format!("{} messages measured", thousands(n))),
     };
-    Check::SomethingMeasured.result(ok, Figure::count(messages), text)
+    let found = Check::SomethingMeasured.result(ok, Figure::count(messages), text);
+    match unknown_field(group) {
+        Some(_) if !ok => CheckResult { remedy: FIELDS, ..found },
+        _ => found,
+    }
 }
 
 /// Says that no message came to clients that are connected, and what came at another time.
@@ -157,11 +165,16 @@ fn nothing_came(group: &Group) -> String {
         let ignored = thousands(ignored);
         text.push_str(&format!(", but {ignored} that [message] ignore names"));
     }
-    let came = phases.steady.ledger.down.wire.get();
+    let came = bytes_of_no_message(&phases.steady);
     if ignored == 0 && came > 0 {
         let came = human_bytes(came as f64);
+        let unknown = unknown_field(group).map(|field| {
+            let field = quoted(&String::from_utf8_lossy(field));
+            format!("lines with a field that event streams do not know ({field}), ")
+        });
         text.push_str(&format!(
-            ", but {came} that are no message: empty lines, comments or pings, or one that did not end"
+            ", but {came} that are no message: {}empty lines, comments or pings, or one that did not end",
+            unknown.unwrap_or_default()
         ));
     }
     if group.is_silent_websocket {
@@ -171,6 +184,22 @@ fn nothing_came(group: &Group) -> String {
         );
     }
     text
+}
+
+/// Returns the bytes of a phase without messages that are neither heads nor of answers that failed: those are
+/// said by themselves.
+fn bytes_of_no_message(phase: &PhaseTotals) -> u64 {
+    let down = &phase.ledger.down;
+    let failed = if phase.counts.faults > 0 { down[Part::Discarded] } else { 0 };
+    let others = down[Part::Heads].saturating_add(down[Part::Tls]);
+    down.wire.get().saturating_sub(others).saturating_sub(failed)
+}
+
+/// Returns the name of a field that came in an event stream and is none of one.
+fn unknown_field<'a>(group: &Group<'a>) -> Option<&'a [u8]> {
+    let mut refusals = group.drivers.iter().flat_map(|driver| &driver.refusals);
+    let unknown = refusals.find(|kept| kept.error.kind == ClientErrorKind::UnknownField);
+    unknown.map(|kept| kept.body.as_slice())
 }
 
 /// Of exchanges and messages, how many may end with a fault.

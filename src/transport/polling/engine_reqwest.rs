@@ -482,7 +482,8 @@ fn url(client: &Client, path: &str) -> String {
 /// Returns where the text of an answer is kept that refuses what was asked for; `None` for others.
 fn kept_text(response: &reqwest::Response, compressed: bool) -> Option<Box<AnswerText>> {
     (compressed || refuses(response.status().as_u16())).then(|| {
-        let fields = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let fields =
+            response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         Box::new(AnswerText::new(fields, set_cookies(response.headers()).as_deref()))
     })
 }

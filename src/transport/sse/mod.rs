@@ -232,6 +232,9 @@ impl Decode for EventDecoder {
     fn last_event_id(&self) -> &[u8] {
         self.0.last_event_id()
     }
+    fn unknown_field(&self) -> Option<&[u8]> {
+        self.0.unknown_field()
+    }
     fn needs_event_stream(&self) -> bool {
         true
     }

@@ -175,7 +175,11 @@ mod tests {
                     Err(error) => break error,
                 }
             };
-            assert_eq!(of_library(&error, bytes[0] == 0x88).map(|(fault, _)| fault), Some(fault), "{error}");
+            assert_eq!(
+                of_library(&error, bytes[0] == 0x88).map(|(fault, _)| fault),
+                Some(fault),
+                "{error}"
+            );
         }
     }
 
@@ -211,7 +215,8 @@ mod tests {
         let text = unfinished(1 << 62, 1_234);
         assert_eq!(text.body, b"4.61 EB were announced, and 1.23 kB of them came");
         let error = CapacityError::MessageTooLong { size: 1 << 62, max_size: 16 << 20 };
-        let (fault, text) = of_library(&Error::Capacity(error), false).expect("it is one of frames");
+        let (fault, text) =
+            of_library(&Error::Capacity(error), false).expect("it is one of frames");
         assert_eq!(fault, FrameFault::TooLarge);
         let text = text.expect("the sizes").body;
         assert_eq!(text, b"4.61 EB were announced, and 16.8 MB is the limit");
