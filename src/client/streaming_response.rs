@@ -132,7 +132,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             unfinished: Flow::default(),
             line_end_of: None,
             open: OpenMessage::default(),
-            told_unknown: false,
+            noted_unknown: false,
         };
         vec![Session::new(core, Box::new(machine), policy)]
     }
@@ -159,7 +159,7 @@ struct StreamMachine<D> {
     line_end_of: Option<Phase>,
     open: OpenMessage,
     /// Whether the name of a field that is none of an event stream was kept.
-    told_unknown: bool,
+    noted_unknown: bool,
 }
 
 impl<D: Decode> StreamMachine<D> {
@@ -314,12 +314,12 @@ impl<D: Decode> StreamMachine<D> {
 
     /// Keeps the name of a field that is none of an event stream, once, for a message.
     fn note_unknown_field(&mut self, io: &Io<'_>) {
-        if !self.told_unknown
+        if !self.noted_unknown
             && let Some(name) = self.decoder.unknown_field()
         {
             let error = ClientError::of(ClientErrorKind::UnknownField);
             io.thread.keep_refusal(io.id, error, AnswerText::of_bytes(name));
-            self.told_unknown = true;
+            self.noted_unknown = true;
         }
     }
 

@@ -93,6 +93,13 @@ enum LinePosition {
     Value(Field),
 }
 
+/// The beginning of a field's name.
+#[derive(Debug)]
+struct FieldName {
+    bytes: [u8; NAME_BYTES],
+    len: u8,
+}
+
 /// Reads one event stream after another.
 #[derive(Debug)]
 pub struct Parser {
@@ -130,7 +137,7 @@ pub struct Parser {
     id: Vec<u8>,
     last_event_id: Vec<u8>,
     /// The beginning of the first field's name that is none of an event stream.
-    unknown: Option<Box<Vec<u8>>>,
+    unknown: Option<Box<FieldName>>,
 }
 
 impl Default for Parser {
@@ -250,7 +257,7 @@ impl Parser {
     /// The beginning of the first field's name in this stream that is none of an event stream: such lines say
     /// nothing (§9.2.6).
     pub(crate) fn unknown_field(&self) -> Option<&[u8]> {
-        self.unknown.as_deref().map(Vec::as_slice)
+        self.unknown.as_ref().map(|name| &name.bytes[..usize::from(name.len)])
     }
 
     /// The reconnection time that the stream asked for, in milliseconds; the greatest number if
@@ -323,7 +330,10 @@ impl Parser {
             }
             Field::Event => self.kind.clear(),
             Field::Id => self.value.clear(),
-            Field::Retry => (self.digits, self.has_digits) = (0, false),
+            Field::Retry => {
+                self.digits = 0;
+                self.has_digits = false;
+            }
             Field::Ignored => {}
         }
     }
@@ -397,8 +407,8 @@ impl Parser {
             }
             // A comment has no name.
             Field::Ignored if self.name_len > 0 && self.unknown.is_none() => {
-                let kept = usize::from(self.name_len).min(NAME_BYTES);
-                self.unknown = Some(Box::new(self.name[..kept].to_vec()));
+                let len = self.name_len.min(NAME_BYTES as u8);
+                self.unknown = Some(Box::new(FieldName { bytes: self.name, len }));
             }
             _ => {}
         }

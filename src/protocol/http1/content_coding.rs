@@ -48,6 +48,17 @@ impl ContentCoding {
     }
 }
 
+/// Whether a body with this `Content-Encoding` is compressed.
+pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
+    codings(encoding).next().is_some()
+}
+
+/// Returns the codings of a body with this `Content-Encoding`, in the order in which they were applied.
+pub(crate) fn codings(encoding: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let all = encoding.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+    all.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+}
+
 /// A set of codings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Codings(u8);

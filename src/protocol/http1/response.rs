@@ -4,7 +4,7 @@
 //! httparse parses the head. The body is not kept, but given [piece by piece](Response::feed_with).
 
 use crate::protocol::http1::answer_text::AnswerText;
-use crate::protocol::http1::content_coding::{Codings, ContentCoding};
+use crate::protocol::http1::content_coding::{Codings, ContentCoding, codings};
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
 use crate::protocol::http1::retry_after::RetryAfter;
@@ -774,17 +774,6 @@ impl Framing {
 fn set_cookies(fields: &[httparse::Header<'_>]) -> Option<Box<SetCookies>> {
     let fields = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("set-cookie"));
     SetCookies::of(fields.map(|field| field.value))
-}
-
-/// Whether a body with this `Content-Encoding` is compressed.
-pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
-    codings(encoding).next().is_some()
-}
-
-/// Returns the codings of a body with this `Content-Encoding`, in the order in which they were applied.
-fn codings(encoding: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let all = encoding.split(|&b| b == b',').map(<[u8]>::trim_ascii);
-    all.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether a body with this `Transfer-Encoding` is more than cut into chunks: compressed, which nothing asked for
