@@ -22,9 +22,11 @@ use crate::record::{
     ClientError, Latency, Metric, Phase, PhaseTotals, Phases, TransportKind, Window,
 };
 use crate::result::histogram::{self, CoarseLatency, Texts};
+use crate::result::line_reader::{impossible_figure, read_line};
 use crate::result::seconds::{LinePlace, SecondRow, Seconds};
 use crate::result::{CaseEnd, DriverEnd, End, Header, OLDER_SCHEMAS, RunResult, SCHEMA, ServerEnd};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -228,9 +230,8 @@ pub fn read_lines(path: &Path, mut input: impl BufRead) -> Outcome<RunResult> {
     let mut number = 0u64;
     let mut offset = 0u64;
     loop {
-        text.clear();
         let length =
-            input.read_until(b'\n', &mut text).map_err(at(format!("cannot read {shown}")))?;
+            read_line(&mut input, &mut text).map_err(at(format!("cannot read {shown}")))?;
         if length == 0 {
             break;
         }
@@ -243,11 +244,12 @@ pub fn read_lines(path: &Path, mut input: impl BufRead) -> Outcome<RunResult> {
         match (&mut reading, parsed) {
             (None, Ok(Line::Header(mut header))) => {
                 check_schema(path, &header)?;
+                check_figures(&text).map_err(|why| fault(&why))?;
                 complete(&mut header);
                 reading = Some(FileReading::new(*header));
             }
             (Some(reading), Ok(line)) => reading.absorb(line, place).map_err(|e| fault(&e))?,
-            (reading, parsed) => match serde_json::from_slice::<serde_json::Value>(&text) {
+            (reading, parsed) => match serde_json::from_slice::<Value>(&text) {
                 Err(_) if reading.is_some() && is_last(&mut input) => break,
                 Err(error) => return Err(fault(&error)),
                 Ok(_) if reading.is_none() => return Err(fault(&"the first line is not a header")),
@@ -327,8 +329,7 @@ impl LineReader {
         if at != place.offset {
             input.seek(SeekFrom::Start(place.offset))?;
         }
-        self.text.clear();
-        let length = input.read_until(b'\n', &mut self.text)?;
+        let length = read_line(&mut input, &mut self.text)?;
         self.open = Some((file, input, place.offset + length as u64));
         Ok(())
     }
@@ -351,6 +352,20 @@ fn check_schema(path: &Path, header: &Header) -> Outcome<()> {
     )))
 }
 
+/// Refuses figures of a header that no run can have; other lines have whole numbers alone. Its plan and its
+/// limits are the user's own words.
+fn check_figures(line: &[u8]) -> Result<(), String> {
+    let header: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    for part in ["cases", "curves"] {
+        if let Some((place, figure)) = impossible_figure(&header["header"][part]) {
+            return Err(format!(
+                "header.{part}{place} is {figure:e}, which no run can have: the file was changed or is damaged"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Adds what a file of version 0.1 does not have: its transport `null` alone had no network.
 fn complete(header: &mut Header) {
     for case in &mut header.cases {
@@ -358,7 +373,7 @@ fn complete(header: &mut Header) {
     }
 }
 
-fn known(value: &serde_json::Value) -> bool {
+fn known(value: &Value) -> bool {
     ["header", "window", "second", "latency", "driver", "server", "case", "end"]
         .iter()
         .any(|kind| value.get(kind).is_some())

@@ -6,6 +6,7 @@
 
 pub(crate) mod file;
 pub(crate) mod histogram;
+pub(crate) mod line_reader;
 mod lost_process;
 mod merge;
 pub(crate) mod same_run;

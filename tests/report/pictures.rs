@@ -4,10 +4,12 @@ use super::recorded::{RATE, SERIES, recorded};
 use super::sample::{POLLING, WEBSOCKET, complete, planned};
 use super::{COUNTS, check_everything, text};
 use std::collections::BTreeMap;
+use std::path::Path;
+use wsbench::internals::error::FailureKind;
 use wsbench::internals::predict::{Component, CostAt, Distribution, Exchange, Model};
 use wsbench::internals::record::{TraceEvent, TraceKind};
 use wsbench::internals::report::{Table, find_format, summarise};
-use wsbench::internals::result::{Curve, Header, RunResult};
+use wsbench::internals::result::{Curve, Header, RunResult, file};
 
 /// Events at any moments, in any order, of any clients.
 pub fn any_trace(n: &[u64]) -> Vec<TraceEvent> {
@@ -188,4 +190,38 @@ fn a_result_without_curves_reads_as_before() {
     assert!(read.curves.is_empty());
     let why = summarise(&RunResult::new(read)).pictures.costs.absent.unwrap();
     assert!(why.contains("no curves"), "{why}");
+}
+
+#[test]
+fn a_file_with_a_figure_that_no_run_can_have_is_refused_by_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("result.jsonl");
+    let mut header = recorded(&SERIES, &[40], RATE).header;
+    file::Writer::create(&path, &header).unwrap();
+    file::read(&path).expect("the figures are those of a run");
+    header.curves[1].points[2].ip_bytes_per_s = 1e308;
+    file::Writer::create(&path, &header).unwrap();
+    let refused = file::read(&path).unwrap_err().to_string();
+    let place = "result.jsonl:1: not a line of a result file: header.curves[1].points[2].ip_bytes_per_s is 1e308";
+    assert!(refused.contains(place), "{refused}");
+}
+
+#[test]
+fn a_picture_of_any_number_is_drawn() {
+    let mut result = recorded(&SERIES, &[40], RATE);
+    // What is not read from a file is not refused.
+    result.header.curves[1].points[2].ip_bytes_per_s = 1e308;
+    result.header.curves[2].points[2].ip_bytes_per_s = 1e-308;
+    result.header.cases[1].model.as_mut().unwrap().age_mean_ns = Some(1e308);
+    draw("any number", &result);
+}
+
+#[test]
+fn a_device_is_no_result_file() {
+    for read in [file::read(Path::new("/dev/zero")), file::read(Path::new("/dev/null"))] {
+        let refused = read.unwrap_err();
+        assert_eq!(refused.kind, FailureKind::Run, "{refused}");
+    }
+    let refused = format!("{:#}", file::read(Path::new("/dev/zero")).unwrap_err());
+    assert!(refused.contains("a line has no end within 256 MiB"), "{refused}");
 }

@@ -12,11 +12,12 @@ use crate::report::table::Status;
 use crate::result::RunResult;
 use crate::result::file;
 use crate::result::file::RESULT_FILE;
+use crate::result::line_reader::read_line;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The schema of the file. A reader refuses another major version than these.
@@ -102,7 +103,7 @@ pub(crate) fn read(path: &Path) -> Outcome<(Baseline, Option<Table>)> {
     let mut input = BufReader::new(File::open(&path).map_err(at(format!("cannot open {shown}")))?);
     let mut first = Vec::new();
     let reading = || format!("cannot read {shown}");
-    input.by_ref().take(MOST_BYTES).read_until(b'\n', &mut first).map_err(at(reading()))?;
+    read_line(&mut input, &mut first).map_err(at(reading()))?;
     let header = serde_json::from_slice::<Value>(&first).ok();
     if header.is_some_and(|value| value.get("header").is_some()) {
         let result = file::read(&path)?;
@@ -111,6 +112,10 @@ pub(crate) fn read(path: &Path) -> Outcome<(Baseline, Option<Table>)> {
     }
     let mut text = first;
     input.take(MOST_BYTES).read_to_end(&mut text).map_err(at(reading()))?;
+    if text.len() as u64 >= MOST_BYTES {
+        let most = MOST_BYTES >> 20;
+        return Err(Failure::run(format!("{shown} is larger than a baseline can be, {most} MiB")));
+    }
     let baseline = parse(&text).map_err(|why| Failure::run(format!("{shown}: {why}")))?;
     Ok((baseline, None))
 }

@@ -50,13 +50,12 @@ fn row(trend: &Trend) -> String {
 
 /// Returns a line through the values; a run without one parts it.
 fn picture(trend: &Trend) -> String {
-    let (least, most) = trend.bounds();
     let last = trend.values.len().saturating_sub(1).max(1) as f64;
     let point = |(n, value): (usize, &Option<f64>)| {
-        let share = if most > least { ((*value)? - least) / (most - least) } else { 0.5 };
+        let share = trend.height((*value)?).unwrap_or(0.5);
         let x = EDGE + n as f64 / last * (WIDTH - 2.0 * EDGE);
         let y = HEIGHT - EDGE - share * (HEIGHT - 2.0 * EDGE);
-        (*value).map(|_| format!("{x:.1},{y:.1}"))
+        Some(format!("{x:.1},{y:.1}"))
     };
     let points: Vec<Option<String>> = trend.values.iter().enumerate().map(point).collect();
     let lines = points.split(Option::is_none).filter(|run| !run.is_empty());

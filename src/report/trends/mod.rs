@@ -59,17 +59,17 @@ impl Trend {
 
     /// Returns a character for each run.
     fn sparkline(&self) -> String {
-        let (least, most) = self.bounds();
-        let bar = |value: f64| {
-            let share = if most > least { (value - least) / (most - least) } else { 0.0 };
-            BARS[((share * 8.0) as usize).min(7)]
-        };
+        let bar = |value: f64| BARS[((self.height(value).unwrap_or(0.0) * 8.0) as usize).min(7)];
         self.values.iter().map(|value| value.map_or(GAP, bar)).collect()
     }
 
-    fn bounds(&self) -> (f64, f64) {
-        let known = || self.values.iter().copied().flatten();
-        (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max))
+    /// Returns where a value is between the least, 0, and the greatest, 1; `None` if all are the same.
+    fn height(&self, value: f64) -> Option<f64> {
+        // Halves: the difference of two of the largest numbers is none.
+        let halves = || self.values.iter().flatten().map(|value| value / 2.0);
+        let least = halves().fold(f64::INFINITY, f64::min);
+        let most = halves().fold(f64::NEG_INFINITY, f64::max);
+        (most > least).then(|| (value / 2.0 - least) / (most - least))
     }
 
     /// Returns the last value with its unit and the change, as cells.
@@ -140,6 +140,7 @@ mod tests {
         assert_eq!(line(&rising), "▁▂▃▄▅▆▇█");
         assert_eq!(line(&[Some(5.0), None, Some(5.0)]), "▁·▁");
         assert_eq!(line(&[]), "");
+        assert_eq!(line(&[Some(-1.7e308), Some(0.0), Some(1.7e308)]), "▁▅█");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! because two bytes beside a thousand are too small to see.
 
 use crate::record::Part;
+use crate::report::format::png::axis;
 use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::Page;
 use crate::report::format::png::panel;
@@ -164,7 +165,7 @@ impl<'a> BytesLayout<'a> {
         let rows = self.rows.len() as f64;
         let stack = |row: &Row| STACK.iter().filter_map(|(_, l)| bytes(row, *l)).sum();
         let widest = self.rows.iter().map(|(r, _)| stack(r)).fold(0.0, f64::max);
-        let widest = if widest > 0.0 { widest } else { 1.0 };
+        let widest = if widest > 0.0 { axis::bounded(widest) } else { 1.0 };
         let height = (self.height * rows as f32) as i32 + RIM.1;
         let size = ((self.numbers - self.bars).max(1), height);
         let part = area.clone().shrink((self.bars, RIM.0), size);

@@ -1,5 +1,6 @@
 //! A chart of lines over two axes of numbers.
 
+use crate::report::format::png::axis;
 use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::stroke;
@@ -19,6 +20,7 @@ pub(crate) struct Axis {
 impl Axis {
     /// Returns a linear axis with round ticks.
     pub(crate) fn linear(span: (f64, f64), ticks: usize, show: impl Fn(f64) -> String) -> Axis {
+        let span = (axis::bounded(span.0), axis::bounded(span.1));
         let span = if span.1 > span.0 { span } else { (span.0, span.0 + 1.0) };
         let ticks = round(span, ticks).into_iter().map(|v| (v, show(v))).collect();
         Axis { span, log: false, ticks }
