@@ -19,9 +19,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("os", &["record"]),
     // The phases and directions that it plans; the seeded spread of clients is the feed's.
     ("time", &["feed", "os", "record"]),
-    ("tls", &[]),
+    // A file that a setting names may be a device or a pipe.
+    ("tls", &["os"]),
     // A value that is secret is noted while it is read.
-    ("config", &["error", "secret", "units"]),
+    ("config", &["error", "os", "secret", "units"]),
     ("record", &["units"]),
     ("feed", &[]),
     // Heads, templates and message formats read their own settings, so that parser and key are one idea.

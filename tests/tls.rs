@@ -525,7 +525,8 @@ fn settings_of_tls_that_cannot_be_used_are_refused_with_their_line() {
     let https = "url = \"https://127.0.0.1:1\"\n";
     let with = |tls: &str| format!("{https}tls = {{ {tls} }}");
     refused("url = \"http://127.0.0.1:1\"\ntls = { insecure = true }", "tls is for URLs");
-    refused(&with("ca = \"none.pem\""), "cannot read");
+    refused(&with("ca = \"none.pem\""), "there is no file");
+    refused(&with("ca = \"/dev/zero\""), "is larger than 16 MiB");
     refused(&with("ca = \"empty.pem\""), "has no certificate");
     refused(&with("insecure = true, cert = \"empty.pem\""), "has no certificate");
     refused(&with("insecure = true, key = \"empty.pem\""), "has no private key");

@@ -2,9 +2,8 @@
 
 use crate::config::diagnostic::{Diagnostic, DiagnosticCause, Diagnostics};
 use crate::config::source::{Location, Origin, SourceText};
+use crate::os::{NoWriter, read_file};
 use crate::secret;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,7 +20,8 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> Result<SourceText, Diag
         text: String::new(),
         overrides: overrides.to_vec(),
     };
-    let bytes = match read_limited(path, MOST_BYTES) {
+    // It may be a pipe whose writer is still to come.
+    let bytes = match read_and_note(path, MOST_BYTES, NoWriter::Wait) {
         Ok(bytes) => bytes,
         Err(message) => return Err(refuse(source, Location::whole(), message)),
     };
@@ -49,25 +49,16 @@ fn refuse(source: SourceText, location: Location, message: String) -> Diagnostic
     Diagnostics::new(Arc::new(source), vec![diagnostic])
 }
 
-/// Reads a file of at most `most` bytes, and notes the secrets in it.
+/// Reads a file that a setting names, of at most `most` bytes, and notes the secrets in it.
 ///
 /// # Errors
-/// A sentence: no such file, a directory, too large, or the system's reason.
+/// A sentence, as of [`read_file`]: a pipe that nobody writes into is refused.
 pub(crate) fn read_limited(path: &Path, most: usize) -> Result<Vec<u8>, String> {
-    let shown = path.display().to_string();
-    let explain = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => format!("there is no file {shown:?}"),
-        _ => format!("cannot read {shown:?}: {error}"),
-    };
-    if path.is_dir() {
-        return Err(format!("{shown:?} is a directory, not a file"));
-    }
-    let mut bytes = Vec::new();
-    let limit = most as u64 + 1;
-    File::open(path).map_err(explain)?.take(limit).read_to_end(&mut bytes).map_err(explain)?;
-    if bytes.len() > most {
-        return Err(format!("{shown:?} is larger than {} KiB", most / 1024));
-    }
+    read_and_note(path, most, NoWriter::Refuse)
+}
+
+fn read_and_note(path: &Path, most: usize, no_writer: NoWriter) -> Result<Vec<u8>, String> {
+    let bytes = read_file(path, most, no_writer)?;
     // It is shown in errors, whatever it is a part of. What is larger is data.
     if bytes.len() <= MOST_BYTES {
         secret::note_text(&String::from_utf8_lossy(&bytes));

@@ -35,7 +35,7 @@ pub(crate) use any_text::read_any_text;
 pub use clock::now_ns;
 pub(crate) use clock::{process_cpu_ns, thread_cpu_ns, wall_ns};
 pub(crate) use exhaustion::is_exhausted;
-pub(crate) use files::{is_executable, lock};
+pub(crate) use files::{NoWriter, is_executable, lock, read_file};
 pub(crate) use instructions::{InstructionCounter, own_instructions};
 pub(crate) use kernel_sockets::{SocketReading, read_sockets};
 pub use machine::{Conntrack, Machine};

@@ -1,8 +1,12 @@
 //! Certificates and keys in PEM files (RFC 7468).
 
+use crate::os::{NoWriter, read_file};
 use rustls::pki_types::pem::{Error, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::Path;
+
+/// The largest file that is read, in bytes: all public authorities have less than 1 MiB.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What a file should hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +68,23 @@ pub(super) fn key_in(text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+/// Reads a file of certificates or with a key.
+///
+/// # Errors
+/// A sentence, if it cannot be read or is too large.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    read_file(path, MOST_BYTES, NoWriter::Refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        for of in [FileOf::Certificates, FileOf::Key] {
+            let refused = check_file(Path::new("/dev/zero"), of);
+            assert_eq!(refused, Err("\"/dev/zero\" is larger than 16 MiB".to_owned()));
+        }
+    }
 }

@@ -52,14 +52,19 @@ impl Identity {
     /// # Errors
     /// A sentence, if one of them cannot be read.
     pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Identity, String> {
-        files::certificates(certificate)?;
-        files::key(key)?;
-        let read = |path: &Path| {
-            std::fs::read_to_string(path)
-                .map_err(|error| format!("cannot read {}: {error}", path.display()))
+        // Each is read once: it may be a pipe.
+        let (certificates, keys) = (files::read(certificate)?, files::read(key)?);
+        files::certificates_in(&certificates).map_err(|why| of(certificate, &why))?;
+        files::key_in(&keys).map_err(|why| of(key, &why))?;
+        let text = |bytes: Vec<u8>, path: &Path| {
+            String::from_utf8(bytes).map_err(|_| of(path, "is not UTF-8"))
         };
-        Ok(Identity { certificate: read(certificate)?, key: read(key)? })
+        Ok(Identity { certificate: text(certificates, certificate)?, key: text(keys, key)? })
     }
+}
+
+fn of(path: &Path, why: &str) -> String {
+    format!("{}: {why}", path.display())
 }
 
 /// How a server of a run uses TLS.
