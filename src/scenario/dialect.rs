@@ -116,12 +116,20 @@ fn read(name: &str, base_dir: &Path) -> Result<TomlTable, String> {
     let text = read_text(name, base_dir)?;
     let source = SourceText { name: name.to_owned(), text, overrides: Vec::new() };
     let ParsedConfig { source, root, diagnostics } = parse(source);
-    match diagnostics.first() {
+    let wrong = |location: &Location, message: &str| {
+        let line = source.line_number(location.span.start);
+        Err(format!("the dialect {name:?}, line {line}: {message}"))
+    };
+    if let Some(Diagnostic { location, message, .. }) = diagnostics.first() {
+        return wrong(location, message);
+    }
+    // It would be left out without a word.
+    match root.entries.iter().find(|entry| entry.name == DIALECT) {
+        Some(entry) => wrong(
+            &entry.location,
+            "a dialect cannot name another by the key `dialect`; write the settings of both here",
+        ),
         None => Ok(root),
-        Some(Diagnostic { location, message, .. }) => {
-            let line = source.line_number(location.span.start);
-            Err(format!("the dialect {name:?}, line {line}: {message}"))
-        }
     }
 }
 
@@ -179,5 +187,16 @@ mod tests {
         assert_eq!(typo, "unknown dialect \"socketio\", did you mean \"socket.io\"?");
         assert!(refused("{ dialect = \"x.toml\" }").starts_with("there is no file"));
         assert!(series("{ dialect = 1 }").is_ok());
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("own.toml");
+        let name = path.display().to_string();
+        // The second names itself.
+        for other in ["socket.io", &name] {
+            std::fs::write(&path, format!("about = \"x\"\ndialect = {other:?}\n"))
+                .expect("it can be written");
+            let twice = refused(&format!("{{ dialect = {name:?} }}"));
+            let place = format!("the dialect {name:?}, line 2: a dialect cannot name another");
+            assert!(twice.starts_with(&place), "{twice}");
+        }
     }
 }
