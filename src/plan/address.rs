@@ -5,6 +5,7 @@
 
 use crate::secret;
 use http::Uri;
+use http::uri::Port;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 /// Stands for a free port in a command line and its address.
@@ -78,7 +79,9 @@ impl UrlParts {
         if host.is_empty() {
             return Err(needs_host());
         }
-        let port = match authority.port_u16() {
+        // Digits alone (RFC 3986 §3.2.3): a number of Rust may have a sign.
+        let is_port = |port: &Port<&str>| port.as_str().bytes().all(|b| b.is_ascii_digit());
+        let port = match authority.port().filter(is_port).map(|port| port.as_u16()) {
             None if shown == authority.host() => *default_port,
             Some(port) if port != 0 => port,
             _ => {
@@ -200,6 +203,8 @@ mod tests {
         assert!(why("http://127.0.0.1:0").contains("is not a port"));
         assert!(why("http://127.0.0.1:x").contains("is not a port"));
         assert!(why("http://127.0.0.1:").contains("is not a port"));
+        assert!(why("http://127.0.0.1:+80").contains("\"+80\" is not a port"));
+        assert!(why("wss://[::1]:+80/").contains("\"+80\" is not a port"));
         assert!(why("http://127.0.0.1/poll").contains("server.paths"));
         assert!(why("http://127.0.0.1?a").contains("server.paths"));
         assert!(why("http://127.0.0.1#a").contains("server.paths"));
