@@ -19,8 +19,11 @@ impl RetryAfter {
         value: &[u8],
         date: impl FnOnce() -> Option<&'v [u8]>,
     ) -> Option<RetryAfter> {
-        if let Some(seconds) = decimal(value) {
-            return u32::try_from(seconds).ok().map(RetryAfter::Seconds);
+        let digits = value.trim_ascii();
+        if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
+            // As with a date: a client does not wait for 136 years.
+            let seconds = decimal(digits).and_then(|seconds| u32::try_from(seconds).ok());
+            return Some(RetryAfter::Seconds(seconds.unwrap_or(u32::MAX)));
         }
         let at_s = date_s(value)?;
         Some(match date().and_then(date_s) {
@@ -66,8 +69,13 @@ mod tests {
         for date in [DATE, b"Sunday, 06-Nov-94 08:49:40 GMT", b" Sun Nov  6 08:49:40 1994"] {
             assert_eq!(wait(date, None, now_s), Some(3), "{date:?}");
         }
+        // Any number of digits is a number of seconds.
+        for long in [&b"4294967296"[..], b"18446744073709551616", &[b'9'; 40]] {
+            assert_eq!(wait(long, None, 0), Some(u32::MAX.into()), "{long:?}");
+        }
+        assert_eq!(wait(b"0000000000000000000000120", None, 0), Some(120));
         for neither in
-            [&b""[..], b"-1", b"soon", b"4294967296", b"Sun, 99 Nov 1994 08:49:40 GMT", b"\xff"]
+            [&b""[..], b" ", b"-1", b"+1", b"soon", b"Sun, 99 Nov 1994 08:49:40 GMT", b"\xff"]
         {
             assert_eq!(wait(neither, Some(DATE), now_s), None, "{neither:?}");
         }
