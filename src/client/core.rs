@@ -339,6 +339,8 @@ impl ClientCore {
         match why {
             CookieLeftOut::Secure => counts.cookies_secure += 1,
             CookieLeftOut::OtherHost => counts.cookies_of_other_hosts += 1,
+            CookieLeftOut::Malformed => counts.cookies_malformed += 1,
+            CookieLeftOut::TooMany => counts.cookies_too_many += 1,
         }
     }
 

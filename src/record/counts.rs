@@ -169,6 +169,10 @@ counts! {
     cookies_secure,
     /// Cookies with the `Domain` of another host, in the same way.
     cookies_of_other_hosts,
+    /// Fields `Set-Cookie` without a name and a value, or with a control character in them, in the same way.
+    cookies_malformed,
+    /// Cookies beyond those that a client keeps, in the same way.
+    cookies_too_many,
     /// Answers to held polls that brought something and no cursor for the next request.
     cursors_missing,
     /// Answers with a compressed body, from which no stamp can be read.

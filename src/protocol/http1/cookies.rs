@@ -73,6 +73,10 @@ pub(crate) enum CookieLeftOut {
     Secure,
     /// Its `Domain` is that of another host.
     OtherHost,
+    /// It is no pair of a name and a value, or one of them has a control character.
+    Malformed,
+    /// The client has as many as it keeps.
+    TooMany,
 }
 
 /// The cookies of one client, in the order in which they were set.
@@ -97,17 +101,17 @@ impl CookieJar {
         now_s: i64,
     ) -> Option<CookieLeftOut> {
         let mut parts = field.split(|&b| b == b';');
-        let (name, value) = split(parts.next().unwrap_or_default())?;
         let is_legal = |bytes: &[u8]| bytes.iter().all(|b| !b.is_ascii_control());
-        if name.is_empty() || !is_legal(name) || !is_legal(value) {
-            return None;
-        }
+        let pair = split(parts.next().unwrap_or_default());
+        let pair =
+            pair.filter(|(name, value)| !name.is_empty() && is_legal(name) && is_legal(value));
+        let Some((name, value)) = pair else { return Some(CookieLeftOut::Malformed) };
         let mut path = None;
         let mut domain = &b""[..];
         let mut secure = false;
-        let mut max_age = None;
+        let mut is_over = None;
         let mut expires = None;
-        // Of an attribute that comes twice, the last one counts.
+        // Of an attribute that comes twice, the last one counts that can be read.
         for part in parts {
             let (name, value) = split(part).unwrap_or((part.trim_ascii(), b""));
             if name.eq_ignore_ascii_case(b"path") {
@@ -117,9 +121,9 @@ impl CookieJar {
             } else if name.eq_ignore_ascii_case(b"secure") {
                 secure = true;
             } else if name.eq_ignore_ascii_case(b"max-age") {
-                max_age = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
+                is_over = is_age_over(value).or(is_over);
             } else if name.eq_ignore_ascii_case(b"expires") {
-                expires = seconds_of(value);
+                expires = seconds_of(value).or(expires);
             }
         }
         if !domain.is_empty() && !is_of_domain(source.host, domain) {
@@ -129,17 +133,21 @@ impl CookieJar {
         let cookie = Cookie { name: name.to_vec(), value: value.to_vec(), path };
         self.0.retain(|kept| kept.name != cookie.name || kept.path != cookie.path);
         // Max-Age goes first.
-        let ended = match (max_age, expires) {
-            (Some(seconds), _) => seconds <= 0,
+        let ended = match (is_over, expires) {
+            (Some(is_over), _) => is_over,
             (None, Some(at)) => at <= now_s,
             (None, None) => false,
         };
         if !ended && secure && !source.tls {
             return Some(CookieLeftOut::Secure);
         }
-        if !ended && self.0.len() < MOST_COOKIES {
-            self.0.push(cookie);
+        if ended {
+            return None;
         }
+        if self.0.len() >= MOST_COOKIES {
+            return Some(CookieLeftOut::TooMany);
+        }
+        self.0.push(cookie);
         None
     }
 
@@ -168,6 +176,14 @@ impl CookieJar {
 fn split(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = pair.iter().position(|&b| b == b'=')?;
     Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
+}
+
+/// Returns whether a cookie with this `Max-Age` is over at once, whatever the number of its digits; `None` if it
+/// is no number of seconds, which does not count (RFC 6265 §5.2.2).
+fn is_age_over(value: &[u8]) -> Option<bool> {
+    let digits = value.strip_prefix(b"-").unwrap_or(value);
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| digits.len() < value.len() || digits.iter().all(|&digit| digit == b'0'))
 }
 
 /// Returns a date in seconds since 1970. Old servers write it with hyphens.
@@ -240,7 +256,31 @@ mod tests {
             some("sid=1")
         );
         assert_eq!(sent(&["sid=1; Expires=soon"], "", "/"), some("sid=1"));
-        assert_eq!(sent(&["no pair", "=v", "a\u{7}=b"], "", "/"), None);
+        for over in ["-1", "-99999999999999999999", "0", "-0", "00000000000000000000000"] {
+            assert_eq!(
+                sent(&["sid=1", &format!("sid=2; Max-Age={over}")], "", "/"),
+                None,
+                "{over}"
+            );
+        }
+        // A number of any length is one, and what is none does not count.
+        for not in ["1", "99999999999999999999", "+0", "-", "", "0s", "-1; Max-Age=5; Max-Age=x"] {
+            assert_eq!(sent(&[&format!("sid=1; Max-Age={not}")], "", "/"), some("sid=1"), "{not}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_cookie_or_one_too_many_is_left_out_and_told() {
+        let (jar, left_out) =
+            jar_of(PLAIN, &["no pair", "=v", "a\u{7}=b", "a=b\u{1}c", "", "a=\"b\""]);
+        assert_eq!(left_out, [CookieLeftOut::Malformed; 5]);
+        assert_eq!(jar.value(b"", b"/").as_deref(), Some(&b"a=\"b\""[..]));
+        let fields: Vec<String> = (0..MOST_COOKIES + 2).map(|n| format!("a{n}=b")).collect();
+        let mut fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        // One that is deleted or set again takes no place.
+        fields.extend(["x=; Max-Age=0", "a0=c"]);
+        let (jar, left_out) = jar_of(PLAIN, &fields);
+        assert_eq!((jar.0.len(), left_out), (MOST_COOKIES, vec![CookieLeftOut::TooMany; 2]));
     }
 
     #[test]

@@ -120,7 +120,19 @@ fn cookies(counts: &Counts) -> impl Iterator<Item = String> + use<> {
              If the server has another name, write it as `host` of the series"
         )
     });
-    [ignored, secure, of_others].into_iter().flatten()
+    let malformed = of_some(counts.cookies_malformed, |n| {
+        format!(
+            "cookies that the server set {n} times are not sent back: their field Set-Cookie has no name=value, or a \
+             control character in it (RFC 6265, 5.2). Correct it in the server"
+        )
+    });
+    let too_many = of_some(counts.cookies_too_many, |n| {
+        format!(
+            "cookies that the server set {n} times are not sent back: a client keeps 50 (RFC 6265, 6.1). Let the \
+             server set fewer"
+        )
+    });
+    [ignored, secure, of_others, malformed, too_many].into_iter().flatten()
 }
 
 /// Says that answers to polls seem to open a session each.
@@ -557,10 +569,17 @@ mod tests {
         let one = of(&Counts { completed: 10, cookies_ignored: 9, ..Counts::default() });
         assert_eq!(one.len(), 0);
         assert_eq!(no_stamp(&most), no_stamp(&half));
-        let left_out =
-            of(&Counts { cookies_secure: 1_000, cookies_of_other_hosts: 2, ..Counts::default() });
+        let left_out = of(&Counts {
+            cookies_secure: 1_000,
+            cookies_of_other_hosts: 2,
+            cookies_malformed: 3,
+            cookies_too_many: 4,
+            ..Counts::default()
+        });
         assert!(left_out[0].contains("set 1,000 times are not sent back: they are marked Secure"));
         assert!(left_out[1].contains("set 2 times are not sent back: their Domain"));
+        assert!(left_out[2].contains("set 3 times are not sent back: their field Set-Cookie"));
+        assert!(left_out[3].contains("set 4 times are not sent back: a client keeps 50"));
         let chunks = Counts { completed: 9, joined_messages: 1_000, ..Counts::default() };
         assert!(of(&chunks)[0].contains("1,000 JSON texts came behind another in the same chunk"));
         assert!(no_stamp(&chunks).contains("chunks are not its messages"));
