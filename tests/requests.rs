@@ -332,6 +332,12 @@ fn redirects_are_followed_on_the_same_server_or_named() {
         let (_, output) = run(address, &format!("{POLLING}redirects = {redirects}"));
         expect_code(&output, 96);
         assert!(said(&output).contains(&format!("Location {location:?}")), "{}", said(&output));
+        // One that would have been followed names the limit.
+        let limit = "after 3 redirects in a row, the most that `redirects` allows";
+        let is_loop = (redirects, location) == (3, "/p");
+        // The screen breaks lines.
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains(limit), is_loop, "{text}");
         assert!(log.lock().unwrap().len() < 100);
     }
 }

@@ -327,7 +327,7 @@ impl ThreadContext {
         let mut refusals = self.refusals.borrow_mut();
         if refusals.len() < MOST_REFUSALS && refusals.iter().all(|kept| kept.error != error) {
             let AnswerText { location, media_type, coding, set_cookies, body, .. } = text;
-            let AnswerText { body_bytes, body_length, .. } = text;
+            let AnswerText { body_bytes, body_length, redirects, .. } = text;
             let mut quotable = self.quotable_cookies.borrow_mut();
             quotable.extend(set_cookies);
             quotable.extend(self.seen_cookies.take().take());
@@ -342,6 +342,7 @@ impl ThreadContext {
                 body,
                 body_bytes,
                 body_length,
+                redirects,
             });
         }
     }

@@ -213,13 +213,14 @@ impl Requests {
     }
 
     /// Follows an answer that leads elsewhere on the same server. Returns whether the request must
-    /// be sent again; false for an answer that leads nowhere, or if enough redirects were followed.
+    /// be sent again; false for an answer that leads nowhere, or if enough redirects were followed, which the
+    /// text then has.
     pub(crate) fn follow(
         &self,
         core: &ClientCore,
         redirected: &mut Redirected,
         status: u16,
-        text: Option<&AnswerText>,
+        text: Option<&mut AnswerText>,
     ) -> bool {
         if self.redirects == 0 {
             return false;
@@ -233,20 +234,22 @@ impl Requests {
         core: &ClientCore,
         redirected: &mut Redirected,
         status: u16,
-        text: Option<&AnswerText>,
+        text: Option<&mut AnswerText>,
     ) -> Option<()> {
         if !matches!(status, 301..=303 | 307 | 308) || self.success.contains(status) {
             return None;
         }
         let before = redirected.0.as_deref();
         let followed = before.map_or(0, |redirect| redirect.followed);
-        if followed >= self.redirects {
-            return None;
-        }
         let from = self.last_target(core, redirected);
         let server =
             SameServer { authority: &self.authority, tls: core.thread.tls.get().is_some() };
-        let target = target_of(text?.whole_location()?, server, &from)?;
+        let text = text?;
+        let target = target_of(text.whole_location()?, server, &from)?;
+        if followed >= self.redirects {
+            text.redirects = followed;
+            return None;
+        }
         // 301 and 302 make a GET of a POST, as browsers have it (RFC 9110 §15.4).
         let becomes_get = status == 303 || (status <= 302 && self.parts.method == "POST");
         *redirected = Redirected(Some(Box::new(Redirect {

@@ -402,7 +402,7 @@ impl<D: Decode> StreamMachine<D> {
     fn answer(&mut self, io: &mut Io<'_>) -> bool {
         let StreamMachine { shared, redirected, response, .. } = &mut *self;
         shared.requests.keep(io.core, io.phase(), redirected, response.cookies.take());
-        let text = response.text.as_deref();
+        let text = response.text.as_deref_mut();
         if shared.requests.follow(io.core, redirected, response.status, text) {
             io.reconnect();
             return false;

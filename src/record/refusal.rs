@@ -37,8 +37,11 @@ pub struct Refusal {
     /// And how many its head has announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_length: Option<u64>,
+    /// Of an answer that leads elsewhere, how many before it were followed, if no more may be; 0 otherwise.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redirects: u8,
 }
 
-fn is_zero(n: &u64) -> bool {
-    *n == 0
+fn is_zero<N: Copy + Into<u64>>(n: &N) -> bool {
+    (*n).into() == 0
 }

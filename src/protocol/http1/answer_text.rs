@@ -26,6 +26,8 @@ pub struct AnswerText {
     pub body_bytes: u64,
     /// And how many the head has announced.
     pub body_length: Option<u64>,
+    /// Of an answer that leads elsewhere, how many before it were followed, if no more may be.
+    pub redirects: u8,
 }
 
 impl AnswerText {

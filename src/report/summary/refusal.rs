@@ -69,6 +69,12 @@ pub(super) fn describe(
     );
     let body = if shown { sentence(&refusal.body) } else { String::new() };
     match (moved, body.is_empty()) {
+        (true, _) if refusal.redirects > 0 => format!(
+            "{error} and Location {} after {} redirects in a row, the most that `redirects` allows: they may be a \
+             loop in the server; ask for the path with curl -iL, or set redirects higher, up to 20",
+            quoted(&String::from_utf8_lossy(&refusal.location)),
+            refusal.redirects
+        ),
         (true, _) => format!(
             "{error} and Location {}: {}",
             quoted(&String::from_utf8_lossy(&refusal.location)),
@@ -222,7 +228,18 @@ mod tests {
         let [location, media_type, coding] = [(); 3].map(|()| Vec::new());
         let body = body.to_vec();
         let (body_bytes, body_length) = (0, None);
-        Refusal { error, client: 0, location, media_type, coding, body, body_bytes, body_length }
+        let redirects = 0;
+        Refusal {
+            error,
+            client: 0,
+            location,
+            media_type,
+            coding,
+            body,
+            body_bytes,
+            body_length,
+            redirects,
+        }
     }
 
     fn said(kind: ClientErrorKind, code: i32, location: &str, body: &str) -> String {
@@ -259,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn redirects_without_an_end_say_the_limit() {
+        let error = ClientError::with(ClientErrorKind::Status, 302);
+        let location = b"?x=6".to_vec();
+        let refusal = Refusal { location, redirects: 5, ..refusal(error, b"moved") };
+        let said = describe(error, Some(&refusal), ("polling", "polling"));
+        let limit = "answered with status 302 and Location \"?x=6\" after 5 redirects in a row, the most that \
+                     `redirects` allows: they may be a loop";
+        assert!(said.starts_with(limit), "{said}");
+    }
+
+    #[test]
     fn what_came_instead_of_the_answer_is_shown() {
         let late = "the answer that counts as connected did not come within the limit";
         let of = |body: &[u8]| {
@@ -288,6 +316,7 @@ mod tests {
                 body: Vec::new(),
                 body_bytes: 1_234,
                 body_length,
+                redirects: 0,
             };
             describe(refusal.error, Some(&refusal), ("polling", "polling"))
         };

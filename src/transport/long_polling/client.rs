@@ -167,7 +167,7 @@ impl LongPollMachine {
         let phase = io.phase();
         let LongPollMachine { shared, redirected, response, .. } = &mut *self;
         shared.requests.keep(io.core, phase, redirected, response.cookies.take());
-        let text = response.text.as_deref();
+        let text = response.text.as_deref_mut();
         if shared.requests.follow(io.core, redirected, response.status, text) {
             return self.go_on(io, beyond);
         }

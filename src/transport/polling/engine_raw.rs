@@ -145,7 +145,7 @@ impl PollMachine {
         let Response { status, parts, .. } = self.response;
         let PollMachine { shared, redirected, response, .. } = &mut *self;
         shared.requests.keep(io.core, turn.phase, redirected, response.cookies.take());
-        if shared.requests.follow(io.core, redirected, status, response.text.as_deref()) {
+        if shared.requests.follow(io.core, redirected, status, response.text.as_deref_mut()) {
             add_redirect(io.core, turn.phase, moved, request, &parts);
             return self.go_on(io, turn, beyond);
         }

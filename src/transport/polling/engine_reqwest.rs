@@ -303,10 +303,11 @@ impl ReqwestEngine {
         client: &mut Client,
         state: &mut UserState,
         exchange: &CompletedExchange,
-        text: Option<Box<AnswerText>>,
+        mut text: Option<Box<AnswerText>>,
     ) -> bool {
         let CompletedExchange { turn, status, moved, request, ref parts, .. } = *exchange;
-        let goes_on = self.requests.follow(client, &mut state.redirected, status, text.as_deref());
+        let goes_on =
+            self.requests.follow(client, &mut state.redirected, status, text.as_deref_mut());
         if goes_on {
             state.poll.inbox.clear(&client.thread);
             add_redirect(client, turn.phase, moved, request, parts);

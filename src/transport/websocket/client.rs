@@ -282,8 +282,8 @@ impl WebSocketMachine {
         let cookies = handshake.response.cookies.take();
         requests.keep(io.core, io.phase(), &self.redirected, cookies);
         let status = handshake.response.status;
-        let text = handshake.response.text.take();
-        if requests.follow(io.core, &mut self.redirected, status, text.as_deref()) {
+        let mut text = handshake.response.text.take();
+        if requests.follow(io.core, &mut self.redirected, status, text.as_deref_mut()) {
             count_heads(io, handshake);
             io.discard_all();
             return io.reconnect();
