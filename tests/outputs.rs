@@ -55,6 +55,56 @@ fn a_file_that_reaches_the_limit_of_its_size_is_an_error_and_ends_no_program() {
 }
 
 #[test]
+fn a_report_that_cannot_be_written_leaves_the_result_and_says_how_to_go_on() {
+    let world = World::new(TINY);
+    fs::create_dir_all(world.path("out/summary.json")).expect("a folder");
+    let output = finish(&mut world.run(&["--reports", "json"]));
+    expect_code(&output, 1);
+    let text = said(&output);
+    let out = world.path("out");
+    let remedy = format!(
+        "the result is whole, in {}: `wsbench report {} --out FOLDER` writes all reports into another folder",
+        out.join("result.jsonl").display(),
+        out.display()
+    );
+    assert!(text.contains("cannot write") && text.contains(&remedy), "{text}");
+    let mut again = wsbench(&["report", "--reports", "json", "--out"]);
+    let again = finish(again.arg(world.path("other")).arg(&out));
+    assert!(world.path("other/summary.json").is_file(), "{}", said(&again));
+}
+
+/// Help is an answer like any other: an error if it cannot be written, and none if its reader is gone.
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = || fs::File::options().write(true).open("/dev/full").expect("there is one");
+    for asked in [
+        &["help"][..],
+        &["--help"],
+        &["-h"],
+        &["--version"],
+        &["help", "run"],
+        &["run", "--help"],
+        &["completions", "bash"],
+        &["man"],
+        &["schema"],
+    ] {
+        let child = wsbench(asked).stdout(full()).stderr(std::process::Stdio::piped()).spawn();
+        let output = child.and_then(std::process::Child::wait_with_output).expect("it starts");
+        expect_code(&output, 1);
+        let text = said(&output);
+        assert!(
+            text.contains("cannot write to standard output: No space left"),
+            "{asked:?}: {text}"
+        );
+        let (reader, writer) = std::io::pipe().expect("there is a pipe");
+        drop(reader);
+        let child = wsbench(asked).stdout(writer).stderr(std::process::Stdio::piped()).spawn();
+        let output = child.and_then(std::process::Child::wait_with_output).expect("it starts");
+        expect_code(&output, 0);
+    }
+}
+
+#[test]
 fn a_link_is_written_through_and_stays_a_link() {
     let world = World::new("");
     world.write("target.xml", "old");

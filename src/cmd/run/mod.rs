@@ -90,11 +90,21 @@ fn run_prepared(
         None => Ok(()),
     };
     let drawn = if pictures { pictures::draw(&[out.join(RESULT_FILE)], &out) } else { Ok(None) };
-    reports?;
+    let with_remedy = |failure: Failure| failure.with_note(&kept_result(&out));
+    reports.map_err(with_remedy)?;
     printed?;
     saved?;
-    let caught = ran.caught.or(drawn?);
+    let caught = ran.caught.or(drawn.map_err(with_remedy)?);
     Ok(caught.map_or(table.verdict.conclusion, Conclusion::from))
+}
+
+/// Says that the run is not lost with its reports: its result file was written to its end before them.
+fn kept_result(out: &Path) -> String {
+    format!(
+        "the result is whole, in {}: `wsbench report {} --out FOLDER` writes all reports into another folder",
+        out.join(RESULT_FILE).display(),
+        out.display()
+    )
 }
 
 fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome> {
