@@ -37,16 +37,17 @@ use std::process::ExitCode;
 /// Parses the command line, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {
     os::outlive_file_size_limit();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // A reader that is gone needs no help.
+    let done = match Cli::try_parse() {
+        Ok(cli) => run(cli.command),
+        Err(error) if error.use_stderr() => {
+            // There is nobody left to tell.
             let _ = error.print();
-            let asked = !error.use_stderr();
-            return if asked { Conclusion::Passed } else { Conclusion::Unusable }.into();
+            return Conclusion::Unusable.into();
         }
+        // Help or the version, which was asked for.
+        Err(asked) => stdout::end(asked.print()).map(|()| Conclusion::Passed),
     };
-    match run(cli.command) {
+    match done {
         Ok(conclusion) => conclusion.into(),
         Err(failure) => {
             console::note(format_args!("error: {}", redact(&format!("{failure:#}"))));

@@ -16,7 +16,19 @@ pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
     let mut out = io::stdout().lock();
     let safe = std::str::from_utf8(bytes).map(|text| escape(&redact_document(text)).into_owned());
     let bytes = safe.as_ref().map_or(bytes, |text| text.as_bytes());
-    match out.flush().and_then(|()| write_shared(&out, bytes, "standard output")) {
+    told(out.flush().and_then(|()| write_shared(&out, bytes, "standard output")))
+}
+
+/// Ends what somebody else wrote to standard output.
+///
+/// # Errors
+/// As of [`print`].
+pub(crate) fn end(written: io::Result<()>) -> Outcome<()> {
+    told(written.and_then(|()| io::stdout().flush()))
+}
+
+fn told(written: io::Result<()>) -> Outcome<()> {
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| not_written("cannot write to standard output", error)),
     }
