@@ -19,8 +19,7 @@ const MOST: f64 = 1e30;
 
 /// Brings the greatest value of an axis to where it can end.
 pub(crate) fn bounded(value: f64) -> f64 {
-    // Not `clamp`, which keeps what is no number.
-    value.max(-MOST).min(MOST)
+    if value.is_nan() { 0.0 } else { value.clamp(-MOST, MOST) }
 }
 
 /// Returns the span of an axis that shows all `values`, with the share `free` of its height above the
@@ -30,7 +29,7 @@ pub(crate) fn span(scale: AxisScale, values: &[f64], free: f64) -> Range<f64> {
         || values.iter().copied().filter(|v| *v > 0.0).map(|v| v.clamp(1.0 / MOST, MOST));
     let greatest = above_zero().fold(0.0, f64::max);
     let least = above_zero().fold(greatest, f64::min);
-    let grow = 1.0 / (1.0 - free.max(0.0).min(0.6));
+    let grow = 1.0 / (1.0 - bounded(free).clamp(0.0, 0.6));
     if greatest <= 0.0 {
         return if scale == AxisScale::Linear { 0.0..1.0 } else { 0.1..1.0 };
     }
