@@ -16,7 +16,7 @@ pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
     let mut out = io::stdout().lock();
     let safe = std::str::from_utf8(bytes).map(|text| escape(&redact_document(text)).into_owned());
     let bytes = safe.as_ref().map_or(bytes, |text| text.as_bytes());
-    told(out.flush().and_then(|()| write_shared(&out, bytes, "standard output")))
+    checked(out.flush().and_then(|()| write_shared(&out, bytes, "standard output")))
 }
 
 /// Ends what somebody else wrote to standard output.
@@ -24,10 +24,10 @@ pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
 /// # Errors
 /// As of [`print`].
 pub(crate) fn end(written: io::Result<()>) -> Outcome<()> {
-    told(written.and_then(|()| io::stdout().flush()))
+    checked(written.and_then(|()| io::stdout().flush()))
 }
 
-fn told(written: io::Result<()>) -> Outcome<()> {
+fn checked(written: io::Result<()>) -> Outcome<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| not_written("cannot write to standard output", error)),

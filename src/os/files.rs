@@ -108,7 +108,8 @@ mod tests {
         for no_writer in [NoWriter::Refuse, NoWriter::Wait] {
             // Open for reading as well, a pipe waits for nobody.
             let mut both = OpenOptions::new().read(true).write(true).open(&path).expect("a pipe");
-            let (reader, text) = (path.clone(), b"one\ntwo\n");
+            let reader = path.clone();
+            let text = b"one\ntwo\n";
             let read = std::thread::spawn(move || read_file(&reader, 4096, no_writer));
             io::Write::write_all(&mut both, text).expect("it has room");
             // What is written can be read before the pipe is closed, and is not lost after it.

@@ -53,7 +53,8 @@ impl Identity {
     /// A sentence, if one of them cannot be read.
     pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Identity, String> {
         // Each is read once: it may be a pipe.
-        let (certificates, keys) = (files::read(certificate)?, files::read(key)?);
+        let certificates = files::read(certificate)?;
+        let keys = files::read(key)?;
         files::certificates_in(&certificates).map_err(|why| of(certificate, &why))?;
         files::key_in(&keys).map_err(|why| of(key, &why))?;
         let text = |bytes: Vec<u8>, path: &Path| {

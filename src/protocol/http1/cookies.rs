@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cookie_or_one_too_many_is_left_out_and_told() {
+    fn what_is_no_cookie_or_one_too_many_is_left_out_and_counted() {
         let (jar, left_out) =
             jar_of(PLAIN, &["no pair", "=v", "a\u{7}=b", "a=b\u{1}c", "", "a=\"b\""]);
         assert_eq!(left_out, [CookieLeftOut::Malformed; 5]);

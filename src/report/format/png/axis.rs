@@ -50,7 +50,8 @@ const STEPS: [&[f64]; 3] =
 pub(crate) fn decades(span: &Range<f64>) -> Vec<f64> {
     // As powers of ten go; what is no number is 0.
     let power = |value: f64| value.log10().floor().clamp(-300.0, 300.0) as i32;
-    let (from, to) = (power(span.start), power(span.end));
+    let from = power(span.start);
+    let to = power(span.end);
     let step = ((to - from) / 8).max(1) as usize;
     let ticks = |steps: &[f64]| -> Vec<f64> {
         (from..=to)
