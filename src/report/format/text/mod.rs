@@ -102,9 +102,12 @@ fn labels(table: &Table, some: &[&Row]) -> Option<String> {
         format!("{series} at {}", listed(&counts))
     };
     let one_count = table.rows.iter().all(|r| r.clients == table.rows[0].clients);
-    match some.len() {
-        0 => None,
-        n if n == table.rows.len() => Some("all series".to_owned()),
+    let one_series = table.rows.iter().all(|r| r.series == table.rows[0].series);
+    match some {
+        [] => None,
+        // One is not all of several.
+        [one] if table.rows.len() == 1 => Some(one.label()),
+        all if all.len() == table.rows.len() && !one_series => Some("all series".to_owned()),
         _ if one_count => Some(listed(&series)),
         _ => {
             let all: Vec<String> = series.iter().map(at).collect();
@@ -293,4 +296,43 @@ fn cost(table: &Table) -> String {
         column("errors", |r| thousands(r.events.all.faults)),
     ];
     table_of("CPU and memory of driver and server", &rows(table), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::{CaseInfo, Header, RunResult};
+
+    /// A run with such series and client counts that has recorded nothing.
+    pub(super) fn table_of_series(series: &[(&str, u32)]) -> Table {
+        let case = |(number, (series, clients)): (usize, &(&str, u32))| -> CaseInfo {
+            let info = serde_json::json!({
+                "case": number, "series": series, "transport": "websocket", "clients": clients, "repeat": 0,
+                "floor": false, "paced": false, "interval_ns": 0, "may_stretch": false,
+                "feed_rate_hz": 1.0, "payload_bytes": 21, "duration_ns": 1_000_000_000u64,
+                "bundled_server": true,
+            });
+            serde_json::from_value(info).expect("it has each field")
+        };
+        let cases = series.iter().enumerate().map(case).collect();
+        let header = Header { cases, ..Header::default() };
+        crate::report::summarise(&RunResult::new(header))
+    }
+
+    #[test]
+    fn all_series_are_said_of_several_alone() {
+        let said = |series: &[(&str, u32)], which: &[usize]| {
+            let table = table_of_series(series);
+            let some: Vec<&Row> = which.iter().map(|n| &table.rows[*n]).collect();
+            labels(&table, &some)
+        };
+        let two = [("a", 10), ("b", 10)];
+        assert_eq!(said(&two, &[]), None);
+        assert_eq!(said(&two, &[0, 1]).unwrap(), "all series");
+        assert_eq!(said(&two, &[1]).unwrap(), "b");
+        assert_eq!(said(&[("a", 10)], &[0]).unwrap(), "a at 10 clients");
+        let counts = [("a", 10), ("a", 20), ("a", 1_000)];
+        assert_eq!(said(&counts, &[0, 1, 2]).unwrap(), "a at 10, 20 and 1,000 clients");
+        assert_eq!(said(&counts, &[0, 1]).unwrap(), "a at 10 and 20 clients");
+    }
 }

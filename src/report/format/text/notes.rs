@@ -4,10 +4,10 @@ use crate::report::check::Check;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
-use crate::report::format::text::{ABSENT, BOUND_MEANING, rows, show, with_labels};
+use crate::report::format::text::{ABSENT, BOUND_MEANING, labels, rows, show, with_labels};
 use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Latencies, Row, Status, Table};
-use crate::units::{distinct, thousands, with_unit};
+use crate::units::{thousands, with_unit};
 use std::collections::BTreeMap;
 
 /// Columns listed for each reason of absence; the rest are counted.
@@ -135,31 +135,76 @@ pub(in crate::report) fn of_rows(table: &Table) -> Vec<String> {
     with_labels(table, &said)
 }
 
-/// Returns a sentence for each reason why figures are absent. Reasons that follow from the scenario
-/// are left out.
+/// Returns a sentence for each reason why figures are absent, and for each group of rows in which it is
+/// the same ones. Reasons that follow from the scenario are left out.
 fn absent(table: &Table) -> Vec<String> {
-    let columns = columns();
-    // Names of columns and series by reason.
-    let mut by_reason: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
     // The verdict tells of a case that did not run.
-    for row in table.rows.iter().filter(|r| r.repeats > 0) {
-        for column in &columns {
+    let rows: Vec<&Row> = rows(table).into_iter().filter(|row| row.repeats > 0).collect();
+    // Names of columns by reason and by the rows, as their places, that lack them for it.
+    let mut found: BTreeMap<(String, Vec<usize>), Vec<String>> = BTreeMap::new();
+    for column in columns() {
+        let mut by_reason: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, row) in rows.iter().enumerate() {
             if let CellValue::Number(Figure::Absent(absence)) = column.get(row)
                 && !absence.by_scenario
             {
-                by_reason.entry(absence.why).or_default().push((&column.name, &row.series));
+                by_reason.entry(absence.why).or_default().push(place);
             }
         }
+        for of in by_reason {
+            found.entry(of).or_default().push(column.name.clone());
+        }
     }
-    let sentence = |(why, of): (String, Vec<(&str, &str)>)| {
-        let (names, series): (Vec<&str>, Vec<&str>) = of.into_iter().unzip();
-        let names = distinct(names);
-        let series = distinct(series);
+    let sentence = |((why, places), names): ((String, Vec<usize>), Vec<String>)| {
+        let some: Vec<&Row> = places.into_iter().map(|place| rows[place]).collect();
         let mut shown = names[..names.len().min(MOST_NAMES)].join(", ");
         if names.len() > MOST_NAMES {
             shown.push_str(&format!(" and {} more", names.len() - MOST_NAMES));
         }
-        format!("absent in {}: {shown}: {why}.", series.join(", "))
+        let who = labels(table, &some).unwrap_or_default();
+        format!("absent in {who}: {shown}: {why}.")
     };
-    by_reason.into_iter().map(sentence).collect()
+    found.into_iter().map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Metric;
+    use crate::report::format::text::tests::table_of_series;
+    use crate::report::layer::Statistic;
+    use crate::report::time_quality::TimeQuality;
+
+    /// Two series that lack figures for one reason do not lack the same ones.
+    #[test]
+    fn a_figure_is_absent_in_no_series_that_has_it() {
+        let mut table = table_of_series(&[("polling", 50), ("sse", 50)]);
+        let times = TimeQuality { untrue: None, exact_us: 1_000 };
+        for (row, p50) in table.rows.iter_mut().zip([238_000.0, 900.0]) {
+            row.repeats = 1;
+            let delivery = &mut row.latencies[Metric::DeliveryLatency as usize];
+            delivery.stats[Statistic::Min as usize] = times.known_us(1.0);
+            delivery.stats[Statistic::P50 as usize] = times.known_us(p50);
+        }
+        let said = absent(&table);
+        let why = "too short to be known: the times in messages are exact to 1 ms.";
+        let all = format!("absent in all series: delivery_latency_us_min: {why}");
+        let one = format!("absent in sse: delivery_latency_us_p50: {why}");
+        assert!(said.contains(&all) && said.contains(&one), "{said:#?}");
+    }
+
+    /// A series that lacks a figure at one client count has it at another.
+    #[test]
+    fn a_figure_is_absent_at_no_client_count_that_has_it() {
+        let mut table = table_of_series(&[("sse", 10), ("sse", 20)]);
+        for (row, connects) in table.rows.iter_mut().zip([Figure::absent("few"), Figure::count(1)]) {
+            row.repeats = 1;
+            row.connecting.per_s = connects;
+        }
+        let said = absent(&table);
+        assert!(
+            said.iter().any(|s| s == "absent in sse at 10 clients: connects_per_s: few."),
+            "{said:#?}"
+        );
+    }
 }
