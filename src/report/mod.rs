@@ -129,6 +129,46 @@ pub fn find_format(name: &str) -> Option<&'static Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::layer::{Layer, Way};
+    use crate::report::table::Row;
+    use crate::result::{CaseInfo, Header, RunResult};
+
+    /// A run with such series and client counts that has recorded nothing.
+    pub(super) fn table_of_series(series: &[(&str, u32)]) -> Table {
+        let case = |(number, (series, clients)): (usize, &(&str, u32))| -> CaseInfo {
+            let info = serde_json::json!({
+                "case": number, "series": series, "transport": "websocket", "clients": clients, "repeat": 0,
+                "floor": false, "paced": false, "interval_ns": 0, "may_stretch": false,
+                "feed_rate_hz": 1.0, "payload_bytes": 21, "duration_ns": 1_000_000_000u64,
+                "bundled_server": true,
+            });
+            serde_json::from_value(info).expect("it has each field")
+        };
+        let cases = series.iter().enumerate().map(case).collect();
+        let header = Header { cases, ..Header::default() };
+        summarise(&RunResult::new(header))
+    }
+
+    /// Of another server than the chapter's.
+    #[test]
+    fn a_picture_that_would_be_empty_is_left_out() {
+        let mut table = table_of_series(&[("a", 10)]);
+        table.rows[0].chapter.applies = false;
+        let names = |table: &Table| -> Vec<&str> {
+            format::png::PNG.render(table).iter().map(|file| file.name).collect()
+        };
+        assert_eq!(names(&table), Vec::<&str>::new());
+        table.rows[0].cost.driver_bytes = Figure::count(81_900);
+        assert_eq!(names(&table), ["cost.png"]);
+        let overhead = |row: &Row| {
+            row.volumes.iter().position(|v| v == row.steady(Way::Both, Layer::Overhead))
+        };
+        let place = overhead(&table.rows[0]).expect("it has each volume");
+        table.rows[0].volumes[place].per_s = Figure::count(0);
+        assert_eq!(names(&table), ["cost.png"], "no bar has no height");
+        table.rows[0].volumes[place].per_s = Figure::count(400);
+        assert_eq!(names(&table), ["overhead.png", "cost.png"]);
+    }
 
     #[test]
     fn what_no_thread_can_make_is_made_here() {

@@ -96,11 +96,39 @@ pub struct DistributionPicture {
     /// By rising latency, to the greatest measured and the law's worst. Empty if there is
     /// neither.
     pub points: Vec<Share>,
-    /// The latency to which pictures go, in µs: the law's worst with the timers' error or the
-    /// measured p99.9, and zero if there is neither.
+    /// The latency to which pictures go, in µs; zero if there is nothing.
     pub top_us: f64,
+    /// What that is.
+    pub top: AxisEnd,
+    /// The least latency that the measured shares begin with, in µs, if shorter ones cannot be known.
+    pub known_from_us: f64,
     /// The timers' stated error, in µs: a measured latency may be later than the law by this.
     pub late_us: f64,
+}
+
+/// What the axis of a distribution ends at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AxisEnd {
+    /// The law's worst, with the timers' error.
+    Law,
+    /// The measured p99.9.
+    P999,
+    /// The greatest measured value: there are too few for a p99.9.
+    Largest,
+    /// A little more than the least that can be known.
+    LeastKnown,
+}
+
+impl AxisEnd {
+    /// What it is, in words.
+    pub fn what(self) -> &'static str {
+        match self {
+            AxisEnd::Law => "the predicted worst and the timers' error",
+            AxisEnd::P999 => "the measured p99.9",
+            AxisEnd::Largest => "the largest measured latency",
+            AxisEnd::LeastKnown => "three times what the times in messages are exact to",
+        }
+    }
 }
 
 /// A point of a distribution function.

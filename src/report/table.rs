@@ -13,7 +13,7 @@ use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::pictures::{DistributionPicture, Pictures};
 use crate::report::time_quality::TimeQuality;
 use crate::report::time_series::TimeSeries;
-use crate::units::human_ns;
+use crate::units::{human_ns, human_us};
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
 
@@ -284,12 +284,16 @@ impl DriverCause {
 /// That a median latency is the driver's as much as the server's, with the figures that say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DriverBound {
+    /// Which latency.
+    pub metric: Metric,
     /// What of the driver.
     pub cause: DriverCause,
     /// The p99 of the driver's lag, or the median of the wait for it, in nanoseconds.
     pub late_ns: u64,
     /// The median latency, in nanoseconds.
     pub median_ns: u64,
+    /// What the median is below, in µs, if the times in messages are too coarse to know more of it.
+    pub below_us: Option<u64>,
 }
 
 impl DriverBound {
@@ -302,9 +306,15 @@ impl DriverBound {
             DriverCause::Lag => "p99",
             DriverCause::KernelToClient => "median",
         };
-        let [late, median] = [worst.late_ns, worst.median_ns].map(|ns| human_ns(ns as f64));
+        let late = human_ns(worst.late_ns as f64);
+        let median = match worst.below_us {
+            Some(us) => format!("below {}", human_us(us as f64)),
+            None => human_ns(worst.median_ns as f64),
+        };
+        // A response and its service time are both in a sentence, and one of them is in the tables.
+        let latency = worst.metric.name().replace('_', " ");
         Some(format!(
-            "{} ({at_worst}{statistic} {late}; median latency {median})",
+            "{} ({at_worst}{statistic} {late}; median {latency} {median})",
             worst.cause.what()
         ))
     }
@@ -600,5 +610,39 @@ impl Latencies {
     /// True if it may have made any of them.
     pub fn is_any_bound(&self) -> bool {
         self.bound.contains(&true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tables have one of the latencies, and no figure below what the times in messages are exact to.
+    #[test]
+    fn a_driver_bound_median_is_named_and_no_more_exact_than_the_times() {
+        let bound = |metric, median_ns, below_us| DriverBound {
+            metric,
+            cause: DriverCause::KernelToClient,
+            late_ns: 131_000,
+            median_ns,
+            below_us,
+        };
+        let said = DriverBound::describe(&[
+            bound(Metric::ResponseLatency, 706_000, None),
+            bound(Metric::ServiceTime, 637_000, None),
+        ]);
+        assert!(
+            said.as_deref().is_some_and(
+                |said| said.ends_with("(at worst median 131 µs; median service time 637 µs)")
+            ),
+            "{said:?}"
+        );
+        let said = DriverBound::describe(&[bound(Metric::DeliveryLatency, 685_000, Some(1_000))]);
+        assert!(
+            said.as_deref().is_some_and(
+                |said| said.ends_with("(median 131 µs; median delivery latency below 1 ms)")
+            ),
+            "{said:?}"
+        );
     }
 }

@@ -421,8 +421,8 @@ fn other_counts<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::table_of_series;
     use crate::report::time_quality::TimeQuality;
-    use crate::result::{CaseInfo, Header, RunResult};
 
     #[test]
     fn the_column_of_the_drivers_memory_says_from_how_many_clients_it_is_compared() {
@@ -450,18 +450,8 @@ mod tests {
 
     /// Valid rows of these series, each with a median of the delivery latency and an age.
     fn rows(times: &[(&str, Figure)]) -> Vec<Row> {
-        let case = |(number, (series, _)): (usize, &(&str, Figure))| -> CaseInfo {
-            let info = serde_json::json!({
-                "case": number, "series": series, "transport": "websocket", "clients": 10, "repeat": 0,
-                "floor": false, "paced": false, "interval_ns": 0, "may_stretch": false,
-                "feed_rate_hz": 1.0, "payload_bytes": 21, "duration_ns": 1_000_000_000u64,
-                "bundled_server": true,
-            });
-            serde_json::from_value(info).expect("it has each field")
-        };
-        let cases = times.iter().enumerate().map(case).collect();
-        let header = Header { cases, ..Header::default() };
-        let mut rows = crate::report::summarise(&RunResult::new(header)).rows;
+        let series: Vec<(&str, u32)> = times.iter().map(|(series, _)| (*series, 10)).collect();
+        let mut rows = table_of_series(&series).rows;
         for (row, (_, figure)) in rows.iter_mut().zip(times) {
             row.status = Status::Valid;
             row.delivery.age_us = figure.clone();

@@ -4,7 +4,8 @@
 
 use crate::predict::{Component, Distribution};
 use crate::record::Metric;
-use crate::report::pictures::{DistributionPicture, Share};
+use crate::report::figure::Figure;
+use crate::report::pictures::{AxisEnd, DistributionPicture, Share};
 use crate::report::summary::group::Group;
 use crate::report::time_quality::TimeQuality;
 use hdrhistogram::Histogram;
@@ -31,14 +32,24 @@ pub(super) fn distribution(
     });
     // The timers' error is shown too: without a delay, it is all that a push has.
     let worst = law.map_or(0.0, |law| law.worst_ns() + late_ns);
-    let top = measured.map_or(0, |h| h.value_at_quantile(0.999)) as f64;
-    // Where the measured curve begins is shown.
-    let top = if measured.is_some() { top.max(least_ns * 1.5) } else { 0.0 };
+    let (top, top_ns) = measured.map_or((AxisEnd::Law, 0.0), |h| measured_end(h, least_ns));
     DistributionPicture {
         points: points(measured, least_ns, law, late_ns),
-        top_us: worst.max(top) / 1e3,
+        top_us: worst.max(top_ns) / 1e3,
+        top: if worst >= top_ns { AxisEnd::Law } else { top },
+        known_from_us: if measured.is_some() { least_ns / 1e3 } else { 0.0 },
         late_us: late_ns / 1e3,
     }
+}
+
+/// The latency to which the measured curve is drawn, in nanoseconds, and what it is.
+fn measured_end(measured: &Histogram<u64>, least_ns: f64) -> (AxisEnd, f64) {
+    let (end, ns) = match Figure::quantile_us(measured, 0.999) {
+        Figure::Known(us) => (AxisEnd::P999, us * 1e3),
+        Figure::Absent(_) => (AxisEnd::Largest, measured.max() as f64),
+    };
+    // Where the curve begins is shown.
+    if ns < least_ns * 1.5 { (AxisEnd::LeastKnown, least_ns * 1.5) } else { (end, ns) }
 }
 
 /// Both distribution functions at the same latencies, the measured one from the least on that is known.
@@ -152,6 +163,17 @@ mod tests {
         let points = points(Some(&measured), 2e7, None, 1e6);
         assert_eq!(points.iter().map(|p| p.measured).collect::<Vec<_>>(), [Some(0.75), Some(1.0)]);
         assert_eq!(points[0].latency_us, 20_000.0);
+    }
+
+    /// Of fewer than a thousand values there is no p99.9.
+    #[test]
+    fn an_axis_ends_at_what_it_is_said_to_end_at() {
+        let ms = |n: u64| histogram_of((1..=n).map(|ms| ms * 1_000_000));
+        let (end, ns) = measured_end(&ms(300), 0.0);
+        assert_eq!((end, ns), (AxisEnd::Largest, ms(300).max() as f64));
+        let (end, ns) = measured_end(&ms(2_000), 0.0);
+        assert_eq!((end, ns), (AxisEnd::P999, ms(2_000).value_at_quantile(0.999) as f64));
+        assert_eq!(measured_end(&ms(2), 2e6), (AxisEnd::LeastKnown, 3e6));
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -
             let late = [(DriverCause::Lag, lag_p99), (DriverCause::KernelToClient, kernel_p50)];
             let mut bound = late.into_iter().filter_map(|(cause, late)| {
                 let late_ns = late.filter(more_than_a_tenth)?;
-                Some(DriverBound { cause, late_ns, median_ns: median })
+                let below_us = times.known_us(median as f64 / 1e3).below();
+                Some(DriverBound { metric, cause, late_ns, median_ns: median, below_us })
             });
             bound.next()
         });

@@ -63,6 +63,12 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     })
 }
 
+/// True if a picture of them would have no bar.
+pub(crate) fn is_empty(table: &Table) -> bool {
+    let is_any = |row: &Row| STACK.iter().chain([&TOTAL]).any(|(_, l)| bytes(row, *l).is_some());
+    !table.rows.iter().any(is_any)
+}
+
 fn bytes(row: &Row, layer: Layer) -> Option<f64> {
     row.steady(Way::Both, layer).per_message.value()
 }

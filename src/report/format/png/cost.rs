@@ -60,6 +60,12 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     })
 }
 
+/// True if a picture of it would have no bar.
+pub(crate) fn is_empty(table: &Table) -> bool {
+    let is_any = |row: &Row| PANELS.iter().any(|(.., value)| value(row).value().is_some());
+    !table.rows.iter().any(is_any)
+}
+
 fn panel(table: &Table, series: &[(String, RGBColor)], (title, show, value): CostPanel) -> Panel {
     let clusters = clusters(table, series, false, |rows| {
         let rows = rows.iter().copied();

@@ -10,12 +10,13 @@ use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::plot::{Axis, Plot};
+use crate::report::format::png::stroke;
 use crate::report::format::png::text::{GREY, INK, Pen};
 use crate::report::format::png::{invalid_mark, known_us, palette, row, show_moment, show_us};
 use crate::report::layer::{Quantity, Statistic};
-use crate::report::pictures::Share;
+use crate::report::pictures::{DistributionPicture, Share};
 use crate::report::table::{Row, Table};
-use crate::units::thousands;
+use crate::units::{distinct, thousands};
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 use std::collections::BTreeSet;
@@ -92,14 +93,18 @@ fn counts(table: &Table, series: usize) -> Vec<u32> {
 }
 
 fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
-    let what = if is_any_predicted(panels) {
+    let distance = if is_any_predicted(panels) {
         "KS: Kolmogorov–Smirnov distance, the largest part of all updates by which the measured \
-         line is outside the grey band. Axes end at the predicted worst and the timers' error, or at the \
-         measured p99.9."
+         line is outside the grey band. "
     } else {
-        "Axes end at the measured p99.9."
+        ""
     };
-    let mut notes = vec![what.to_owned()];
+    let mut notes = vec![format!("{distance}{}", axes_end(panels))];
+    if panels.iter().any(|(row, _)| is_hatched(row)) {
+        notes.push(
+            "Hatched: too short to be known: the times in messages are too coarse.".to_owned(),
+        );
+    }
     if panels.len() < table.rows.len() {
         notes.push(format!(
             "{} of {} distributions; all are in distribution.csv.",
@@ -111,6 +116,21 @@ fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
     let reasons = BTreeSet::from_iter(why);
     notes.extend(reasons.iter().map(|why| format!("no prediction: {why}")));
     notes
+}
+
+/// Says what the axes end at.
+fn axes_end(panels: &[(&Row, RGBColor)]) -> String {
+    let drawn = panels.iter().map(|(row, _)| &row.distribution).filter(|d| !d.points.is_empty());
+    let ends = distinct(drawn.map(|distribution| distribution.top.what()));
+    if ends.is_empty() {
+        return String::new();
+    }
+    format!("Axes end at {}.", ends.join(", or at "))
+}
+
+/// Whether a part of the measured curve is missing, as it cannot be known.
+fn is_hatched(row: &Row) -> bool {
+    row.distribution.known_from_us > 0.0
 }
 
 /// Draws as many columns as series or client counts, whichever are more, if they fit.
@@ -173,10 +193,29 @@ fn one(area: &Area, row: &Row, colour: RGBColor) -> Drawn {
         let why = row.latency(Metric::DeliveryLatency).stat(Statistic::Mean).reason();
         return panel::nothing(&part, why, size);
     }
-    curves(&plot, &distribution.points, top, colour)
+    curves(&plot, distribution, top, colour)
 }
 
-fn curves(plot: &Plot, points: &[Share], top: f64, colour: RGBColor) -> Drawn {
+/// Hatches the latencies that are too short to be known.
+fn hatch(plot: &Plot, known_from_us: f64) -> Drawn {
+    let from = (plot.from.0, plot.at((0.0, 1.0)).1);
+    let to = plot.at((known_from_us.min(plot.x.span.1), 0.0));
+    if to.0 <= from.0 {
+        return Ok(());
+    }
+    panel::stripes(plot.area, from, to, palette::lighter(GREY, 0.6))?;
+    let pen = Pen::new(plot.size).colour(GREY);
+    let text = format!("not known below {}", show_us(known_from_us));
+    let fits = pen.width(&text) + 16.0 < (to.0 - from.0) as f32;
+    let middle = ((from.0 + to.0) / 2, (from.1 + to.1) / 2);
+    if fits {
+        stroke::text_on_white(plot.area, (&text, pen), HPos::Center, middle, (6, 14))?;
+    }
+    Ok(())
+}
+
+fn curves(plot: &Plot, shown: &DistributionPicture, top: f64, colour: RGBColor) -> Drawn {
+    let points = &shown.points;
     let line = |of: fn(&Share) -> Option<f64>| -> Vec<(f64, f64)> {
         points.iter().filter_map(|p| Some((p.latency_us, of(p)?))).collect()
     };
@@ -184,6 +223,7 @@ fn curves(plot: &Plot, points: &[Share], top: f64, colour: RGBColor) -> Drawn {
     let late = line(|p| p.law_late);
     band(plot, &law, &late)?;
     plot.frame()?;
+    hatch(plot, shown.known_from_us)?;
     let mut steps: Vec<(f64, f64)> = Vec::new();
     for (x, share) in line(|p| p.measured) {
         // A share holds until the next measured value.
@@ -236,9 +276,36 @@ fn distribution_label(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::pictures::AxisEnd;
+    use crate::report::tests::table_of_series;
 
     #[test]
     fn a_legend_promises_no_prediction_that_is_not_there() {
         assert_eq!(legend(&[]).len(), 1);
+    }
+
+    /// Of fewer than a thousand values there is no p99.9, at which an axis could end.
+    #[test]
+    fn footnotes_say_what_the_axes_end_at_and_what_is_not_known() {
+        let mut table = table_of_series(&[("a", 10), ("b", 10)]);
+        let ends = [AxisEnd::Largest, AxisEnd::P999];
+        for (row, top) in table.rows.iter_mut().zip(ends) {
+            let point = Share { latency_us: 9e3, measured: Some(1.0), law: None, law_late: None };
+            row.distribution.points = vec![point];
+            row.distribution.top = top;
+        }
+        table.rows[0].distribution.known_from_us = 2_000.0;
+        let said = |rows: &[Row]| {
+            let panels: Vec<_> = rows.iter().map(|row| (row, INK)).collect();
+            footnotes(&table, &panels)
+        };
+        let hatched = "Hatched: too short to be known: the times in messages are too coarse.";
+        let one = said(&table.rows[..1]);
+        assert_eq!(one[..2], ["Axes end at the largest measured latency.", hatched]);
+        let other = said(&table.rows[1..]);
+        assert_eq!(other[0], "Axes end at the measured p99.9.");
+        assert!(!other.contains(&hatched.to_owned()));
+        let both = said(&table.rows);
+        assert_eq!(both[0], "Axes end at the largest measured latency, or at the measured p99.9.");
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::record::{Metric, TransportKind};
 use crate::report::format::png::axis::AxisScale;
-use crate::report::format::png::page::{LegendEntry, Page};
+use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel::{Mark, Panel, Shape, Spread};
 use crate::report::format::png::{
-    clusters, invalid_mark, keys, known_us, palette, reasons, show_us,
+    clusters, invalid_mark, keys, known_us, palette, reasons, show_moment, show_us,
 };
 use crate::report::layer::Statistic;
 use crate::report::table::{DriverCause, Latencies, Row, Table};
@@ -13,6 +13,8 @@ use plotters::style::RGBColor;
 
 const BOUND: &str = "†";
 const GAP: u32 = 50;
+/// What a box is drawn from.
+const DRAWN: [Statistic; 4] = [Statistic::P50, Statistic::P90, Statistic::P99, Statistic::Max];
 /// What is written above a box.
 const IN_NUMBERS: [Statistic; 2] = [Statistic::P50, Statistic::P99];
 const PANELS: [(Metric, &str); 2] = [
@@ -27,15 +29,16 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     if shown.is_empty() {
         shown.push(PANELS[0]);
     }
-    let mut footnotes = vec![
-        "Dark line: the median. Line above the box: to the largest. Percentiles of all repeats' \
-         values together."
-            .to_owned(),
-    ];
-    let is_below =
-        |r: &Row| shown.iter().any(|(m, _)| r.latency(*m).stat(Statistic::P50).below().is_some());
-    if table.rows.iter().any(is_below) {
-        let what = "A box without a dark line goes below what the times in messages are exact to.";
+    let scales: Vec<AxisScale> = shown.iter().map(|(m, _)| scale(table, *m)).collect();
+    let is_log = scales.contains(&AxisScale::Range);
+    let boxes = "Dark line: the median. Line above the box: to the largest. ";
+    let boxes = if is_log { boxes } else { "" };
+    let mut footnotes = vec![format!("{boxes}Percentiles of all repeats' values together.")];
+    let is_any_below =
+        shown.iter().any(|(m, _)| table.rows.iter().any(|r| is_below(r.latency(*m))));
+    if is_any_below {
+        let what = "Striped: where in it the median is, and what else is below a bound, is not known: the times in \
+                    messages are too coarse.";
         footnotes.push(what.to_owned());
     }
     let figures = table.rows.iter().flat_map(|row| shown.iter().map(|(m, _)| row.latency(*m)));
@@ -55,12 +58,26 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     }
     let grey = palette::transport(TransportKind::Null.name());
     let mut legend = keys(&series);
-    legend.push(LegendEntry::new("box: median to p90", grey));
-    legend.push(LegendEntry::new("pale: p90 to p99", palette::lighter(grey, 0.6)));
+    if is_log {
+        legend.push(LegendEntry::new("box: median to p90", grey));
+        legend.push(LegendEntry::new("pale: p90 to p99", palette::lighter(grey, 0.6)));
+    }
+    if is_any_below {
+        legend.push(LegendEntry::of("striped: below a bound", grey, Swatch::Striped));
+    }
+    if is_log && scales.contains(&AxisScale::Linear) {
+        let what = "The axis of the delivery latency begins with zero, as nothing but bounds is known; the other \
+                    is on a log scale.";
+        footnotes.push(what.to_owned());
+    }
     let page = Page {
         table,
         title: "Latency",
-        about: "by client count, on a log scale; lower is better".into(),
+        about: if !scales.contains(&AxisScale::Linear) {
+            "by client count, on a log scale; lower is better".into()
+        } else {
+            "by client count; lower is better".into()
+        },
         keys: legend,
         footnotes,
         absent: None,
@@ -93,14 +110,38 @@ fn panel(
             .map(|(row, colour)| mark(row.latency(metric), invalid_mark(row), *colour))
             .collect()
     });
-    Panel { title, axis: "", scale: AxisScale::Range, show: show_us, clusters, size: 24.0 }
+    let scale = scale(table, metric);
+    let show = if scale == AxisScale::Linear { show_moment } else { show_us };
+    Panel { title, axis: "", scale, show, clusters, size: 24.0 }
+}
+
+/// True if a picture of them would have nothing to draw.
+pub(crate) fn is_empty(table: &Table) -> bool {
+    let is_any = |row: &Row| PANELS.iter().any(|(metric, _)| is_drawn(row.latency(*metric)));
+    !table.rows.iter().any(is_any)
+}
+
+fn is_drawn(latency: &Latencies) -> bool {
+    !matches!(mark(latency, "", palette::transport("")).shape, Shape::Absent(_))
+}
+
+/// Whether a part of what is drawn is below a bound.
+fn is_below(latency: &Latencies) -> bool {
+    DRAWN.iter().any(|statistic| latency.stat(*statistic).below().is_some())
+}
+
+/// From zero, if nothing but bounds is known: a log scale has no zero, from which they go.
+fn scale(table: &Table, metric: Metric) -> AxisScale {
+    let mut drawn = table.rows.iter().map(|row| row.latency(metric));
+    let is_any_known = drawn.any(|l| DRAWN.iter().any(|s| l.stat(*s).value().is_some()));
+    let is_any_below = table.rows.iter().any(|row| is_below(row.latency(metric)));
+    if is_any_below && !is_any_known { AxisScale::Linear } else { AxisScale::Range }
 }
 
 /// A distribution, with its median and p99 in numbers.
 fn mark(latency: &Latencies, sign: &str, colour: RGBColor) -> Mark {
-    let stats = [Statistic::P50, Statistic::P90, Statistic::P99, Statistic::Max];
-    let known = stats.map(|s| latency.stat(s).value());
-    let below = stats.iter().filter_map(|s| latency.stat(*s).below()).max().map(|us| us as f64);
+    let known = DRAWN.map(|s| latency.stat(s).value());
+    let below = DRAWN.iter().filter_map(|s| latency.stat(*s).below()).max().map(|us| us as f64);
     if below.is_none() && known[0].is_none() {
         return Mark::absent(latency.stat(Statistic::P50).reason().unwrap_or_default());
     }
@@ -121,7 +162,25 @@ fn mark(latency: &Latencies, sign: &str, colour: RGBColor) -> Mark {
 mod tests {
     use super::*;
     use crate::report::figure::Figure;
+    use crate::report::tests::table_of_series;
     use crate::report::time_quality::TimeQuality;
+
+    /// A log scale has no zero, from which what is below a bound goes; and what has nothing is not drawn.
+    #[test]
+    fn bounds_alone_are_drawn_from_zero_and_nothing_at_all_is_empty() {
+        let times = TimeQuality { untrue: None, exact_us: 1_000 };
+        let mut table = table_of_series(&[("a", 10), ("b", 10)]);
+        let metric = Metric::DeliveryLatency;
+        assert!(is_empty(&table));
+        let mut set = |row: usize, us: f64| {
+            let latency = &mut table.rows[row].latencies[metric as usize];
+            latency.count = 1_000;
+            latency.stats.fill(times.known_us(us));
+            (is_empty(&table), scale(&table, metric))
+        };
+        assert_eq!(set(0, 400.0), (false, AxisScale::Linear));
+        assert_eq!(set(1, 238_000.0), (false, AxisScale::Range));
+    }
 
     #[test]
     fn what_is_below_the_times_resolution_is_marked_and_the_rest_is_drawn() {

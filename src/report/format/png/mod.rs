@@ -34,10 +34,10 @@ const INVALID: &str = "‡";
 pub(crate) const PNG: Format = Format {
     name: "png",
     contents: &[
-        ("overhead.png", overhead::draw),
-        ("bytes.png", bytes::draw),
-        ("latency.png", latency::draw),
-        ("cost.png", cost::draw),
+        ("overhead.png", |t| unless_empty(t, overhead::is_empty(t), overhead::draw)),
+        ("bytes.png", |t| unless_empty(t, bytes::is_empty(t), bytes::draw)),
+        ("latency.png", |t| unless_empty(t, latency::is_empty(t), latency::draw)),
+        ("cost.png", |t| unless_empty(t, cost::is_empty(t), cost::draw)),
         ("timeline.png", |t| unless_empty(t, t.pictures.timeline.absent.is_some(), timeline::draw)),
         ("distribution.png", |t| unless_empty(t, !has_distribution(t), distribution::draw)),
         ("age.png", |t| unless_empty(t, t.pictures.ages.absent.is_some(), age::draw)),

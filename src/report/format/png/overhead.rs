@@ -42,6 +42,11 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     page.draw(|area| panel.draw(area))
 }
 
+/// True if a picture of it would have no bar.
+pub(crate) fn is_empty(table: &Table) -> bool {
+    !table.rows.iter().any(|row| row.overhead_per_s().value().is_some_and(|bytes| bytes > 0.0))
+}
+
 fn marks(rows: &[(&Row, RGBColor)]) -> Vec<Mark> {
     let mut shown = Vec::new();
     let mut marks = Vec::new();

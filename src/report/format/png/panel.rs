@@ -253,8 +253,13 @@ impl Layout<'_> {
                 let across = |value, half| vec![(x - half, value), (x + half, value)];
                 let line = mark.colour.stroke_width(4);
                 let [p50, p90, p99, max] = spread.stats;
-                // What lies below a bound begins at the foot.
-                let open = spread.below.map(|_| foot);
+                // Of what is below a bound it is not known where it lies.
+                let open = spread.below;
+                if let Some(below) = open {
+                    let corners = [(x - half, below), (x + half, foot)];
+                    let [from, to] = corners.map(|c| plot.map_coordinate(&c));
+                    stripes(&plot.use_screen_coord(), from, to, mark.colour)?;
+                }
                 if let (Some(from), Some(max)) = (p99.or(p90).or(p50).or(open), max) {
                     plot.draw(&PathElement::new(vec![(x, from), (x, max)], line))?;
                     plot.draw(&PathElement::new(across(max, half / 2), line))?;

@@ -113,8 +113,7 @@ fn lanes(table: &Table, timeline: &Timeline, area: &Area) -> Drawn {
         area.draw_text(text, &Pen::new(21.0).colour(GREY).at(HPos::Center), at)?;
     }
     let middle = ((plot.from.0 + plot.to.0) / 2, plot.to.1 + 54);
-    let words = "time since the publishing of the first update shown (each lane its own)";
-    area.draw_text(words, &Pen::new(22.0).colour(GREY).at(HPos::Center), middle)?;
+    area.draw_text(&origin(shown), &Pen::new(22.0).colour(GREY).at(HPos::Center), middle)?;
     for (n, lane) in shown.iter().enumerate() {
         let top = lane_height * n as i32;
         if n > 0 {
@@ -132,6 +131,24 @@ fn lanes(table: &Table, timeline: &Timeline, area: &Area) -> Drawn {
         strip.draw(lane)?;
     }
     Ok(())
+}
+
+/// Says what the moments are counted from.
+fn origin(lanes: &[Lane]) -> String {
+    let drawn = || lanes.iter().filter(|lane| !lane.messages.is_empty());
+    let updates = |lane: &&Lane| lane.messages.iter().any(|m| m.kind == TraceKind::Update);
+    // The first update is at zero, with its publishing or, if that is not known, its arrival.
+    let published = |lane: &&Lane| lane.messages.iter().any(|m| m.published_us == Some(0.0));
+    let (with, without): (Vec<&Lane>, Vec<&Lane>) = drawn().partition(updates);
+    let since = match with.iter().filter(|lane| published(lane)).count() {
+        _ if with.is_empty() => "the first message shown",
+        0 => "the arrival of the first update shown",
+        n if n == with.len() => "the publishing of the first update shown",
+        _ => "the publishing of the first update shown, or its arrival",
+    };
+    let other = if with.is_empty() || without.is_empty() { "" } else { ", or the first message" };
+    let each = if drawn().count() > 1 { " (each lane its own)" } else { "" };
+    format!("time since {since}{other}{each}")
 }
 
 /// Returns the width of a lane's updates, and whether they have arrow heads.
@@ -301,4 +318,39 @@ fn arrow(area: &Area, from: (f64, f64), to: (f64, f64), colour: RGBColor, size: 
     };
     let tip = (to.0.round() as i32, to.1.round() as i32);
     area.draw(&Polygon::new([corner(1.0), tip, corner(-1.0)], colour.filled()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(kind: TraceKind, published_us: Option<f64>) -> Lane {
+        let message =
+            Message { kind, server_us: 0.0, client_us: 0.0, published_us, latency_us: None };
+        Lane {
+            series: "a".to_owned(),
+            about: String::new(),
+            messages: vec![message],
+            kept_until_us: None,
+            absent: None,
+        }
+    }
+
+    /// A run with wrong times knows the publishing of none.
+    #[test]
+    fn the_axis_says_what_its_moments_are_counted_from() {
+        let published = lane(TraceKind::Update, Some(0.0));
+        let came = lane(TraceKind::Update, None);
+        let asked = lane(TraceKind::Sent, None);
+        let said =
+            |lanes: &[&Lane]| origin(&lanes.iter().map(|l| (*l).clone()).collect::<Vec<_>>());
+        assert_eq!(said(&[&published]), "time since the publishing of the first update shown");
+        assert_eq!(said(&[&came]), "time since the arrival of the first update shown");
+        assert_eq!(said(&[&asked]), "time since the first message shown");
+        assert_eq!(
+            said(&[&published, &came, &asked]),
+            "time since the publishing of the first update shown, or its arrival, or the first message \
+             (each lane its own)"
+        );
+    }
 }

@@ -301,23 +301,7 @@ fn cost(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{CaseInfo, Header, RunResult};
-
-    /// A run with such series and client counts that has recorded nothing.
-    pub(super) fn table_of_series(series: &[(&str, u32)]) -> Table {
-        let case = |(number, (series, clients)): (usize, &(&str, u32))| -> CaseInfo {
-            let info = serde_json::json!({
-                "case": number, "series": series, "transport": "websocket", "clients": clients, "repeat": 0,
-                "floor": false, "paced": false, "interval_ns": 0, "may_stretch": false,
-                "feed_rate_hz": 1.0, "payload_bytes": 21, "duration_ns": 1_000_000_000u64,
-                "bundled_server": true,
-            });
-            serde_json::from_value(info).expect("it has each field")
-        };
-        let cases = series.iter().enumerate().map(case).collect();
-        let header = Header { cases, ..Header::default() };
-        crate::report::summarise(&RunResult::new(header))
-    }
+    use crate::report::tests::table_of_series;
 
     #[test]
     fn all_series_are_said_of_several_alone() {

@@ -171,8 +171,8 @@ fn absent(table: &Table) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::record::Metric;
-    use crate::report::format::text::tests::table_of_series;
     use crate::report::layer::Statistic;
+    use crate::report::tests::table_of_series;
     use crate::report::time_quality::TimeQuality;
 
     /// Two series that lack figures for one reason do not lack the same ones.
@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn a_figure_is_absent_at_no_client_count_that_has_it() {
         let mut table = table_of_series(&[("sse", 10), ("sse", 20)]);
-        for (row, connects) in table.rows.iter_mut().zip([Figure::absent("few"), Figure::count(1)]) {
+        for (row, connects) in table.rows.iter_mut().zip([Figure::absent("few"), Figure::count(1)])
+        {
             row.repeats = 1;
             row.connecting.per_s = connects;
         }
