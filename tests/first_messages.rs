@@ -111,3 +111,25 @@ fn the_code_and_the_reason_of_a_close_are_shown() {
     let text = refused(says, "first = [\"hi\"]\nready = \"ok\"");
     assert!(text.contains("close code 1002: \"ERROR message:access refused"), "{text}");
 }
+
+/// No exchange is missing beside the errors of clients that are refused, and none of them is back after a
+/// longer warm-up.
+#[test]
+fn clients_that_are_refused_are_told_of_the_refusal_alone() {
+    let closes: &[Step] = &[
+        Step::Get(TEXT, b"hi"),
+        Step::Send(CLOSE, b"\x03\xf0subscribe first"),
+        Step::Get(TEXT, b"x"),
+    ];
+    let reason = "closed early by the server with close code 1008: \"subscribe first\"";
+    let never = refused(closes, "first = [\"hi\"]\nready = \"ok\"");
+    assert!(never.contains("0 of 3 clients connected") && never.contains(reason), "{never}");
+    for other in ["beside 0", "warmup", "no whole exchange"] {
+        assert!(!never.contains(other), "{never}");
+    }
+    let then = refused(closes, "first = [\"hi\"]\nready = \"\"");
+    assert!(then.contains(reason) && then.contains("The server closes connections"), "{then}");
+    for other in ["beside 0", "warmup", "`duration` is long enough"] {
+        assert!(!then.contains(other), "{then}");
+    }
+}

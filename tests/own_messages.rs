@@ -351,7 +351,7 @@ fn a_few_times_that_cannot_be_right_are_named_with_what_they_look_like() {
     let message = "time = \"/t\"\nreplay = \"30s\"";
     let found = run(&scenario("websocket", websocket(SCRIPT), message, ""), None);
     assert_eq!(found.check("times_can_be_right"), "passed", "{}", found.text);
-    let named = "3 times in messages cannot be right and are in no latency: the first lies 60 s behind \
+    let named = "3 times in messages of all phases cannot be right and are in no latency: the first lies 60 s behind \
                  this machine's clock, and [message] replay allows 30 s";
     assert!(found.text.contains(named), "{}", found.text);
 }

@@ -174,7 +174,7 @@ pub struct CheckResult {
     pub text: String,
     /// What made it fail, if it does not hold.
     pub cause: Cause,
-    /// What to do if it does not hold.
+    /// What to do if it does not hold; empty if the text says it.
     pub remedy: &'static str,
     /// True if it holds only because the scenario permits more than is usual.
     pub by_permission: bool,

@@ -58,9 +58,9 @@ fn a_remark_on_several_rows_is_said_once() {
     let text = screen(&result);
     let shown = on_one_line(&text);
     for once in [
-        "! polling at 1,000 and 10,000 clients: cookies that the server set 7 times",
+        "! polling at 1,000 and 10,000 clients, each: cookies that the server set 7 times",
         "! polling at 1,000 clients: cookies that the server set 1 times",
-        "! all series: the server asked",
+        "! all series, each: the server asked",
     ] {
         assert_eq!(shown.matches(once).count(), 1, "{once}: {text}");
     }

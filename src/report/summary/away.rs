@@ -20,6 +20,9 @@ const USUAL: u64 = 5;
 /// What to do if the scenario states the rate already.
 const STATED_REMEDY: &str = "See why the server ends connections or refuses them (Retry-After, retry), and set a \
      longer `warmup`, so that clients are back before the window begins.";
+/// What to do if no client ever got anything: none comes back by a longer warm-up.
+const REFUSED_REMEDY: &str =
+    "See in the client errors why the server ends connections or refuses them.";
 
 /// Returns the share of all clients' time in the measured windows in which they had no connection.
 fn share(group: &Group) -> f64 {
@@ -45,7 +48,10 @@ fn sentence(group: &Group) -> String {
 /// came all the same; `None` if each had one all the time.
 pub(super) fn check(group: &Group, others: &[CheckResult]) -> Option<CheckResult> {
     let counts = group.counts();
-    if !group.info.network || counts.away_us == 0 {
+    let is_nobody_served = group.is_nobody_served();
+    // That no client connected is what another check says.
+    let is_nobody = is_nobody_served && group.connected() == 0;
+    if !group.info.network || counts.away_us == 0 || is_nobody {
         return None;
     }
     let share = share(group);
@@ -56,11 +62,16 @@ pub(super) fn check(group: &Group, others: &[CheckResult]) -> Option<CheckResult
     let ok = all_came || may_count(share, counts, group.asked());
     let mut text = sentence(group);
     let stated = group.info.feed_rate_stated;
-    if !ok {
+    if !ok && !is_nobody_served {
         text.push_str(why_not(stated));
     }
     let found = Check::ClientsStayed.result(ok, Figure::known(share), text);
-    Some(if stated { CheckResult { remedy: STATED_REMEDY, ..found } } else { found })
+    let remedy = match is_nobody_served {
+        true => REFUSED_REMEDY,
+        false if stated => STATED_REMEDY,
+        false => found.remedy,
+    };
+    Some(CheckResult { remedy, ..found })
 }
 
 /// Returns why clients may not be away for so long, as the end of a sentence.

@@ -161,6 +161,11 @@ impl<'a> Group<'a> {
     pub(super) fn has_answered(&self) -> bool {
         Phase::ALL.iter().any(|phase| self.total.phases[*phase].ledger.down.wire.get() > 0)
     }
+    /// Whether errors are all that clients had: no exchange or message was whole in any phase.
+    pub(super) fn is_nobody_served(&self) -> bool {
+        let all = self.total.phases.total().counts;
+        all.completed == 0 && all.faults > 0
+    }
     /// Whether the server has closed every connection, and no byte of an answer came. The engine
     /// "reqwest" does not know of the bytes before an answer is whole.
     pub(super) fn is_closed_without_answer(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::report::summary::delimited::{are_chunks_unlike, one_update_each};
 use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
 use crate::report::summary::setting::{OwnMessageSetting, OwnTime, Setting};
+use crate::report::time_quality::TimeQuality;
 use crate::units::{human_ns, thousands};
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
@@ -37,6 +38,8 @@ const ONE_OF_AN_ARRAY: &str = "Let the server send each update by itself, or nam
 /// What to do if the clients got what was there when they came, and nothing after it.
 const NOTHING_SINCE: &str = "Let the server publish while the run lasts, or measure for longer. If it did publish, its clock is behind: \
      set time, unit and clock in [message] to what the messages have.";
+/// What to do if the text of the check says it.
+const SAID: &str = "";
 /// What a client has got with its connection is no older than this, or its time is another fault.
 const OLD_NS: f64 = 3600e9;
 
@@ -173,47 +176,69 @@ fn counted_ns(counts: &Counts, time: &OwnTime) -> u64 {
     seen.iter().find(|(n, _)| *n > 0).map_or(time.unit.ns(), |(_, ns)| *ns)
 }
 
+/// What is against all latencies from the times in messages.
+enum Untrue {
+    /// All messages of a client have one time.
+    OneTime,
+    /// Too many times cannot be right.
+    Wrong,
+    /// All are of before their connection, and nothing came since.
+    NothingSince,
+    /// All are of before their connection.
+    Replayed,
+}
+
 /// Returns why the latencies from the times in messages are untrue, if they are.
 pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
+    untrue(group, setting).map(|(_, why)| why)
+}
+
+/// Returns what is against all of them, and why.
+fn untrue(group: &Group, setting: &Setting) -> Option<(Untrue, String)> {
     let time = setting.own?.time?;
     let counts = group.counts();
     let live = group.total.latency.of(Metric::DeliveryLatency).map_or(0, |h| h.len());
     if let Some(why) = one_time(group) {
-        return Some(why);
+        return Some((Untrue::OneTime, why));
     }
     let wrong = counts.wrong_times;
     let replayed = counts.replayed;
     let all = live.saturating_add(wrong).saturating_add(replayed);
-    let strange = |replayed| first_strange(group, &time, replayed);
     if wrong as f64 > WRONG_ALLOWED * all as f64 {
-        return Some(format!(
-            "{} of {} times in messages cannot be right{}",
+        let why = format!(
+            "{} of {} times in messages of the measured window cannot be right",
             thousands(wrong),
-            thousands(all),
-            strange(false)
-        ));
+            thousands(all)
+        );
+        return Some((Untrue::Wrong, why));
     }
     if let Some(ago) = nothing_since(group, setting) {
-        return Some(format!(
+        let why = format!(
             "all {} times in messages lie before their connection was made, the first by {ago}, and no client \
              got a second update: nothing was published since the clients connected, as it seems",
             thousands(replayed)
-        ));
+        );
+        return Some((Untrue::NothingSince, why));
     }
     (replayed > 0 && live == 0).then(|| {
-        format!(
-            "all {} times in messages lie before their connection was made{}",
-            thousands(replayed),
-            strange(true)
-        )
+        let all = thousands(replayed);
+        let why = format!("all {all} times in messages lie before their connection was made");
+        (Untrue::Replayed, why)
     })
 }
 
-/// Says what the first strange time of a kind looks like, as the end of a sentence.
-fn first_strange(group: &Group, stated: &OwnTime, replayed: bool) -> String {
+/// Returns what the first strange time of a kind looks like, if there is one.
+fn first_strange(group: &Group, stated: &OwnTime, replayed: bool) -> Option<Looks> {
     let mut all = group.drivers.iter().flat_map(|driver| &driver.strange_times);
     let first = all.find(|time| time.replayed == replayed);
-    first.map_or_else(String::new, |time| format!(": {}", looks_like(stated, time)))
+    first.map(|time| looks_like(stated, time))
+}
+
+/// What a time that cannot be right looks like.
+struct Looks {
+    text: String,
+    /// Whether the text says what to do.
+    advises: bool,
 }
 
 /// What to say if all messages of each client have one and the same time.
@@ -284,15 +309,20 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
         });
     }
     let value = Figure::count(counts.wrong_times);
-    if let Some(why) = wrong(group, setting) {
-        let found = check.result(false, value, why);
-        return Some(match one_time(group) {
-            Some(_) => CheckResult { remedy: OTHER_TIME, ..found },
-            None if nothing_since(group, setting).is_some() => {
-                CheckResult { remedy: NOTHING_SINCE, ..found }
-            }
-            None => found,
-        });
+    if let Some((kind, why)) = untrue(group, setting) {
+        let looks = match kind {
+            Untrue::OneTime | Untrue::NothingSince => None,
+            Untrue::Wrong => first_strange(group, &time, false),
+            Untrue::Replayed => first_strange(group, &time, true),
+        };
+        let remedy = match (kind, &looks) {
+            (Untrue::OneTime, _) => OTHER_TIME,
+            (Untrue::NothingSince, _) => NOTHING_SINCE,
+            (_, Some(Looks { advises: true, .. })) => SAID,
+            _ => check.remedy(),
+        };
+        let text = looks.map_or(why.clone(), |looks| format!("{why}: {}", looks.text));
+        return Some(CheckResult { remedy, ..check.result(false, value, text) });
     }
     if !has_times(&group.total.phases.total().counts) {
         return Some(check.not_applicable(NO_MESSAGE));
@@ -303,7 +333,8 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
 }
 
 /// Says what a time looks like that cannot be what the scenario says.
-fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
+fn looks_like(stated: &OwnTime, time: &StrangeTime) -> Looks {
+    let advice = |text: String| Looks { text, advises: true };
     let own_ns = ahead_ns(time, stated.clock, stated.unit);
     let kinds = MessageClock::ALL.into_iter().flat_map(|clock| {
         // A time since boot says little while the machine is young.
@@ -313,7 +344,7 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
         .filter(|(far, clock, _)| *far < FAR_NS.min(now_ns(time, *clock) / 2.0))
         .min_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((_, clock, unit)) = nearest.filter(|_| own_ns.abs() >= FAR_NS) {
-        return format!(
+        return advice(format!(
             "the times look like {} {} read as {} {}: set unit = {:?} and clock = {:?} in [message]",
             unit.plural(),
             clock.since(),
@@ -321,22 +352,22 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
             stated.clock.since(),
             unit.name(),
             clock.name()
-        );
+        ));
     }
     if own_ns.abs() >= FAR_NS {
-        return format!(
+        return advice(format!(
             "a time of {} {} {} is no clock's of today: check `time` in [message]",
             time.value,
             stated.unit.plural(),
             stated.clock.since()
-        );
+        ));
     }
     let quarters = (own_ns / QUARTER_NS).round();
     if quarters != 0.0 && (own_ns - quarters * QUARTER_NS).abs() < ZONE_NS {
         let hours = quarters / 4.0;
-        return format!(
+        return advice(format!(
             "the times look like local time with a UTC offset of {hours:+} hours: send UTC"
-        );
+        ));
     }
     let far = human_ns(own_ns.abs());
     let way = if own_ns > 0.0 { "ahead of" } else { "behind" };
@@ -349,11 +380,16 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
     } else {
         String::new()
     };
-    format!("the first lies {far} {way} this machine's clock{again}")
+    Looks {
+        advises: !again.is_empty(),
+        text: format!("the first lies {far} {way} this machine's clock{again}"),
+    }
 }
 
-/// Returns what a reader must know of the times, in sentences.
-pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
+/// Returns what a reader must know of the times, in sentences. Of what is against all of them, the check
+/// tells.
+pub(super) fn notes(group: &Group, setting: &Setting, times: &TimeQuality) -> Vec<String> {
+    let untrue = untrue(group, setting).map(|(kind, _)| kind);
     let counts = group.total.phases.total().counts;
     let mut out = Vec::new();
     let mut say = |n: u64, what: &str| {
@@ -367,8 +403,9 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
         return out;
     };
     say(counts.ignored, "messages were no updates, as the scenario says ([message] ignore)");
+    let is_told = matches!(untrue, Some(Untrue::NothingSince | Untrue::Replayed));
     say(
-        counts.replayed,
+        if is_told { 0 } else { counts.replayed },
         "messages have a time before their connection was made, as what a server has when a client comes, \
          or writes by a clock that is behind: their age is no delivery latency",
     );
@@ -380,9 +417,12 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let early = "times lay ahead of their message's arrival by less than they are exact: those \
                  latencies count as zero";
     say(counts.early_times, early);
-    let looks = own.time.map(|time| first_strange(group, &time, false)).unwrap_or_default();
-    let wrong = format!("times in messages cannot be right and are in no latency{looks}");
-    say(counts.wrong_times, &wrong);
+    let looks = own.time.and_then(|time| first_strange(group, &time, false));
+    let looks = looks.map_or_else(String::new, |looks| format!(": {}", looks.text));
+    let wrong =
+        format!("times in messages of all phases cannot be right and are in no latency{looks}");
+    let is_told = matches!(untrue, Some(Untrue::Wrong));
+    say(if is_told { 0 } else { counts.wrong_times }, &wrong);
     let back = format!(
         "of {} messages had an earlier time than the message before them: times that go back are not those \
          of publishing, or of several clocks, and the delivery latency rests on them",
@@ -415,9 +455,8 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
         "messages had a number that is too far from the client's first to be placed: what is missing and what \
          came again is not counted of them",
     );
-    if let Some(ns) = own.time.and_then(|time| time.clock_bound_ns)
-        && has_times(&counts)
-    {
+    let is_latency = times.untrue.is_none() && has_times(&counts);
+    if let Some(ns) = own.time.and_then(|time| time.clock_bound_ns).filter(|_| is_latency) {
         out.push(exactness(group, setting, ns));
     }
     out
@@ -454,7 +493,7 @@ mod tests {
             monotonic_ns: 500_000_000 * MS,
             replayed: false,
         };
-        looks_like(&stated, &time)
+        looks_like(&stated, &time).text
     }
 
     #[test]

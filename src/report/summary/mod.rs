@@ -145,6 +145,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     };
     row.predicted = predict::predicted(group, setting, &row);
     row.remarks = remarks::of(&row.events.all, &UnreadCoding::of_group(group));
+    row.remarks.extend(remarks::came_compressed(group.counts()));
     row.remarks.extend(remarks::hidden(group.counts()));
     row.remarks.extend(remarks::unread_ends(group));
     row.remarks.extend(remarks::nothing_new(group));
@@ -162,7 +163,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::left_running(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
-    row.remarks.extend(message_times::notes(group, setting));
+    row.remarks.extend(message_times::notes(group, setting, &times));
     row.remarks.extend(consistency::again_after_reconnects(group, setting));
     row.remarks.extend(floor.and_then(|(floor, own)| remarks::floor(&floor.ends, &own.checks)));
     row.notes = notes(group, &row);

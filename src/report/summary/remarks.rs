@@ -354,9 +354,9 @@ pub(super) fn no_time(group: &Group) -> Option<String> {
     ))
 }
 
-/// Says what came compressed: what could not be read, and what could.
-fn compressed(counts: &Counts, coding: &UnreadCoding<'_>) -> Vec<String> {
-    let unread = (counts.compressed > 0).then(|| {
+/// Says what came compressed and could not be read.
+fn compressed(counts: &Counts, coding: &UnreadCoding<'_>) -> Option<String> {
+    (counts.compressed > 0).then(|| {
         format!(
             "{} answers were compressed ({}), {}, so that nothing could be read in them: {}",
             thousands(counts.compressed),
@@ -364,15 +364,18 @@ fn compressed(counts: &Counts, coding: &UnreadCoding<'_>) -> Vec<String> {
             coding.why(),
             coding.remedy_within(false)
         )
-    });
-    let read = (counts.decoded_bytes > 0).then(|| {
+    })
+}
+
+/// Says how large messages that came compressed were before, as the figures of the measured window have both.
+pub(super) fn came_compressed(steady: &Counts) -> Option<String> {
+    (steady.decoded_bytes > 0).then(|| {
         format!(
-            "answers came compressed: {} bytes of messages were {} bytes of payload",
-            thousands(counts.decoded_bytes),
-            thousands(counts.coded_bytes)
+            "answers came compressed: in the measured window, {} bytes of messages were {} bytes of payload",
+            thousands(steady.decoded_bytes),
+            thousands(steady.coded_bytes)
         )
-    });
-    unread.into_iter().chain(read).collect()
+    })
 }
 
 /// Says which of several addresses of the server's name the clients connected to.
@@ -588,9 +591,11 @@ mod tests {
         let said = super::of(&compressed, &UnreadCoding(b"br"));
         assert!(said[0].contains("compressed (Content-Encoding \"br\"), which"), "{said:?}");
         let decoded = Counts { decoded_bytes: 2_100, coded_bytes: 1_500, ..half };
+        assert_eq!(of(&decoded), Vec::<String>::new(), "of the measured window alone");
         assert_eq!(
-            of(&decoded),
-            ["answers came compressed: 2,100 bytes of messages were 1,500 bytes of payload"]
+            came_compressed(&decoded).unwrap(),
+            "answers came compressed: in the measured window, 2,100 bytes of messages were 1,500 bytes \
+             of payload"
         );
     }
 }

@@ -75,8 +75,13 @@ const NO_ANSWER: &str = "The server closed every connection without an answer: s
 
 /// Returns what to do about the server of a group; `None` if it is nothing that a scenario can mend.
 pub(super) fn of_group(group: &Group) -> Option<&'static str> {
+    let is_closed_with_code = most_frequent(&group.total.faults)
+        .is_some_and(|error| error.kind == ClientErrorKind::EarlyClose && error.code != 0);
     if group.is_plain_text && group.is_closed_without_answer() {
         Some(NO_ANSWER)
+    } else if is_closed_with_code && group.is_nobody_served() {
+        // Those that were connected have got nothing else.
+        Some(CLOSES)
     } else {
         of(&group.total.faults, group.connected(), group.has_answered())
     }

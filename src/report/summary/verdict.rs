@@ -220,6 +220,10 @@ fn succeeded(group: &Group) -> CheckResult {
         let found = Check::ExchangesSucceed.result(false, value, text);
         return CheckResult { cause: Cause::Server, remedy: ENDLESS_MESSAGE, ..found };
     }
+    if group.is_nobody_served() && group.connected() == 0 {
+        return Check::ExchangesSucceed
+            .not_applicable("no client connected, so that there was no exchange or message");
+    }
     let all = counts.completed.saturating_add(counts.faults);
     if all == 0 {
         return Check::ExchangesSucceed.not_applicable("no exchange or message came to its end");
@@ -227,6 +231,11 @@ fn succeeded(group: &Group) -> CheckResult {
     let share = counts.faults as f64 / all as f64;
     let text = match counts.faults {
         0 => "nothing failed in the measured window".to_owned(),
+        n if counts.completed == 0 => format!(
+            "{} client {} and no whole exchange or message in the measured window",
+            thousands(n),
+            if n == 1 { "error" } else { "errors" }
+        ),
         // An answer with an error behind it is whole all the same: both are counted for themselves.
         n => format!(
             "{} client {} beside {} whole exchanges and messages in the measured window (1 % of both may be \

@@ -86,7 +86,11 @@ fn with_labels(table: &Table, said: &[(&Row, String)]) -> Vec<String> {
         about.dedup_by(|a, b| std::ptr::eq(*a, *b));
         match about.as_slice() {
             [one] => format!("{}: {text}", one.label()),
-            several => format!("{}: {text}", labels(table, several).unwrap_or_default()),
+            several => {
+                // Its numbers are those of each row, not their sum.
+                let each = if text.contains(|c: char| c.is_ascii_digit()) { ", each" } else { "" };
+                format!("{}{each}: {text}", labels(table, several).unwrap_or_default())
+            }
         }
     };
     distinct(said.iter().map(|(_, text)| text)).into_iter().map(sentence).collect()
@@ -302,6 +306,18 @@ fn cost(table: &Table) -> String {
 mod tests {
     use super::*;
     use crate::report::tests::table_of_series;
+
+    /// As many of each are not as many of all.
+    #[test]
+    fn a_number_of_several_rows_is_that_of_each() {
+        let table = table_of_series(&[("a", 10), ("b", 10), ("c", 10)]);
+        let said = |text: &str| {
+            let rows = table.rows[..2].iter().map(|row| (row, text.to_owned()));
+            with_labels(&table, &rows.collect::<Vec<_>>())
+        };
+        assert_eq!(said("20 messages were old."), ["a and b, each: 20 messages were old."]);
+        assert_eq!(said("some were old."), ["a and b: some were old."]);
+    }
 
     #[test]
     fn all_series_are_said_of_several_alone() {

@@ -336,7 +336,8 @@ fn failures(table: &Table) -> String {
             let mut said = Vec::new();
             for found in row.checks.iter().filter(|c| !c.is_ok()) {
                 let line = format!("{}: {}.", row.label(), found.text);
-                failed.push(if said.contains(&found.remedy) {
+                // A text may say itself what to do.
+                failed.push(if found.remedy.is_empty() || said.contains(&found.remedy) {
                     line
                 } else {
                     format!("{line} {}", found.remedy)
