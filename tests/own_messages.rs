@@ -356,6 +356,27 @@ fn a_few_times_that_cannot_be_right_are_named_with_what_they_look_like() {
     assert!(found.text.contains(named), "{}", found.text);
 }
 
+/// One sentence with one count and one remedy, and nothing of a latency that there is not.
+#[test]
+fn a_wrong_unit_is_said_once() {
+    const SCRIPT: Script = |n| vec![at(wall_ms() as f64 / 1e3, n)];
+    let message = "time = \"/t\"\nunit = \"ms\"";
+    let world = scenario("websocket", websocket(SCRIPT), message, "");
+    let found = run(&world, Some(96));
+    for (once, wanted) in [
+        ("cannot be right", 1),
+        (
+            "times in messages of the measured window cannot be right: the times look like seconds",
+            1,
+        ),
+        ("set unit = \"s\"", 1),
+        ("Set `time`", 0),
+        ("exact to", 0),
+    ] {
+        assert_eq!(found.text.matches(once).count(), wanted, "{once}: {}", found.text);
+    }
+}
+
 #[test]
 fn what_the_scenario_does_not_find_is_absent_with_the_reason() {
     const SCRIPT: Script = |n| vec![at(wall_ms(), n)];
@@ -543,7 +564,7 @@ fn gaps_of_any_size_are_missing() {
 /// takes the error of the times for a latency or an age.
 #[test]
 fn nothing_is_made_of_times_that_are_too_coarse() {
-    const SCRIPT: Script = |n| vec![at(wall_ms() / 1_000, n)];
+    const SCRIPT: Script = |n| vec![at(wall_ms() as f64 / 1e3, n)];
     let message = format!("{TIME_AND_NUMBER}\nunit = \"s\"");
     at_once(["websocket", "sse"], |transport| {
         let server = if transport == "sse" { sse(SCRIPT) } else { websocket(SCRIPT) };

@@ -82,8 +82,13 @@ fn urls_of_different_servers_are_compared_and_the_saved_scenario_repeats_it() {
 
     let saved = std::fs::read_to_string(world.path("saved.toml")).expect("it was saved");
     assert!(saved.contains(&format!("url = \"{}\"", urls[1])), "{saved}");
-    let mut again = wsbench(&["run", "saved.toml", "--out", "again", "--reports", "none", "-q"]);
+    let mut again = wsbench(&["run", "saved.toml", "--out", "again", "--reports", "none"]);
     let output = finish(again.current_dir(world.path("")));
+    let shown = said(&output);
+    assert!(
+        !shown.contains("reports: ") && shown.contains("the result is again/result.jsonl"),
+        "{shown}"
+    );
     let repeated = read(&world.path("again/result.jsonl"));
     let repeated = repeated.unwrap_or_else(|why| panic!("{why}: {}", said(&output)));
     assert_eq!(repeated.header.plan_hash, result.header.plan_hash);

@@ -148,7 +148,11 @@ fn require_other_run(before: &Path, path: &Path) -> Outcome<()> {
 /// Returns a report's folder, with the file to look at first, if that shows something.
 pub(super) fn reports_in(folder: &Path, formats: &[&Format], table: &Table) -> String {
     let shown = folder.display();
-    let is_measured = |row: &Row| row.steady(Way::Both, Layer::Overhead).per_s.value().is_some();
+    // Of another server than the chapter's, a picture without a bar is left out.
+    let least = if table.has_chapter() { 0.0 } else { f64::MIN_POSITIVE };
+    let is_measured = |row: &Row| {
+        row.steady(Way::Both, Layer::Overhead).per_s.value().is_some_and(|bytes| bytes >= least)
+    };
     let has_picture = table.verdict.status != Status::Invalid && table.rows.iter().any(is_measured);
     if has_picture && formats.iter().any(|format| format.files().any(|file| file == "overhead.png"))
     {

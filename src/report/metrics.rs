@@ -444,12 +444,17 @@ fn latencies() -> Vec<Column> {
             );
             let column = column.of_latency(metric, Some(statistic));
             // A high percentile varies more than a median.
+            let is_delivery = metric == Metric::DeliveryLatency;
             out.push(match (metric.is_headline(), statistic) {
                 (true, Statistic::P50) => {
-                    column.paired(0.05, WhenCompared::Headline).tracked("latency p50")
+                    let label =
+                        if is_delivery { "delivery latency p50" } else { "response latency p50" };
+                    column.paired(0.05, WhenCompared::Headline).tracked(label)
                 }
                 (true, Statistic::P99) => {
-                    column.paired(0.10, WhenCompared::Headline).tracked("latency p99")
+                    let label =
+                        if is_delivery { "delivery latency p99" } else { "response latency p99" };
+                    column.paired(0.10, WhenCompared::Headline).tracked(label)
                 }
                 _ => column,
             });

@@ -118,8 +118,8 @@ fn a_run_that_passes_is_two_lines() {
     let table = chapter_run();
     assert_eq!(
         text::render(&JudgementView::run(&table)),
-        "limits of polling-vs-ws: 13 to 14 checks passed for each of 4 rows\n\n\
-         PASS: all 54 figures passed. Exit code 0: passed.\n"
+        "checks of polling-vs-ws: 13 to 14 checks passed for each of 4 rows\n\n\
+         PASS: all 54 checks passed. Exit code 0: passed.\n"
     );
 }
 
@@ -166,14 +166,14 @@ fn cut_short_by(reason: StopReason, signal: &str) {
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
     let view = JudgementView::run(&table);
     assert_eq!((view.conclusion(), view.word().as_str()), (Conclusion::Terminated, "PARTIAL"));
-    let last = "PARTIAL: all 27 figures passed. Exit code 143: stopped by SIGTERM or \
+    let last = "PARTIAL: all 27 checks passed. Exit code 143: stopped by SIGTERM or \
                 SIGHUP; what was measured is reported.";
     assert!(text::render(&view).ends_with(&format!("{last}\n")));
     let why = format!("partial: the run was stopped: {signal}");
     let error = format!("::error title=wsbench%3A the run::{why}\n");
     assert!(annotations::render(&view).starts_with(&error));
     let summary = markdown::render(&view, markdown::MOST_BYTES);
-    assert!(summary.starts_with("## PARTIAL: limits of polling-vs-ws\n"), "{summary}");
+    assert!(summary.starts_with("## PARTIAL: checks of polling-vs-ws\n"), "{summary}");
     assert!(summary.contains(&format!("\n- {why}\n")), "{summary}");
     let report = Report::deserialize(junit::render(&[view]).as_slice()).expect("it can be read");
     assert_eq!((report.tests, report.failures), (28, 1));
@@ -365,13 +365,13 @@ fn only_github_actions_gets_annotations_and_a_summary() {
     // Standard output is the document and nothing else.
     let document = parsed(&output.stdout);
     assert_eq!(schema_error(&schema::of("summary"), &document), None);
-    let notice = "::notice title=wsbench%3A limits of small::";
+    let notice = "::notice title=wsbench%3A checks of small::";
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.lines().any(|l| l.starts_with(notice)), "{}", said(&output));
     let written = std::fs::read_to_string(&summary).expect("the summary is there");
     let (before, ours) = written.split_once("\n\n## ").expect("a heading after the other step's");
     assert_eq!(before, "what another step wrote");
-    assert!(ours.contains("limits of small") && ours.contains("Figures of the run"), "{ours}");
+    assert!(ours.contains("checks of small") && ours.contains("Figures of the run"), "{ours}");
     let report = std::fs::read(&junit).expect("the file is there");
     let report = Report::deserialize(report.as_slice()).expect("it can be read");
     assert_eq!(report.failures == 0, code == Some(0), "{report:?}");

@@ -80,9 +80,11 @@ fn run_prepared(
     // Everything is written before the first error ends the command.
     let (written, pictures) = pictures::split(formats);
     let reports = write_all(&table, &out, &written);
-    let place = [Some(reports_in(&out, formats, &table))];
+    let place = [(!formats.is_empty()).then(|| reports_in(&out, formats, &table))];
     let printed = ci::print_runs(std::slice::from_ref(&table), &place, reporting);
-    if !args.quiet && (reporting.verbose || reporting.output.format != OutputFormat::Text) {
+    if !args.quiet && formats.is_empty() {
+        note(format_args!("the result is {}", out.join(RESULT_FILE).display()));
+    } else if !args.quiet && (reporting.verbose || reporting.output.format != OutputFormat::Text) {
         note(format_args!("reports are in {}", out.display()));
     }
     let saved = match &args.save_baseline {

@@ -44,6 +44,9 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
         table.verdict.conclusion = Conclusion::LimitFailed;
     }
     table.verdict.reasons.extend(failed);
+    if !found.is_empty() {
+        table.judgement.title = format!("limits of {}", table.name);
+    }
     table.judgement.findings.extend(found);
 }
 
@@ -144,7 +147,11 @@ impl<'a> Evaluation<'a> {
         } else {
             (Decision::Fail, "is not")
         };
-        let shown = value.map(|v| rule.bound.show(v));
+        // What a time is below is in µs, whatever the unit of the limit.
+        let (shown, unit) = match value.below() {
+            Some(_) => (value.clone(), "µs"),
+            None => (value.map(|v| rule.bound.show(v)), rule.bound.unit.as_ref()),
+        };
         let Rule { expression, bound_text, .. } = rule;
         let text = match &shown {
             Figure::Absent(_) if holds_below => {
@@ -168,7 +175,7 @@ impl<'a> Evaluation<'a> {
         };
         Finding {
             decision,
-            unit: rule.bound.unit.clone(),
+            unit: unit.to_owned(),
             value: shown,
             bound: bound_text.clone(),
             samples,

@@ -3,7 +3,7 @@
 use crate::report::figure::Figure;
 use crate::report::finding::{ChangeScale, Decision, Effect, Finding, Judgement, Kind, Subject};
 use crate::report::judgement::beside::sentence;
-use crate::units::{append_unit, six_digits, thousands, three};
+use crate::units::{append_unit, human_us, six_digits, thousands, three};
 use std::collections::BTreeMap;
 
 /// Returns for example `NOT COMPARABLE`.
@@ -11,9 +11,19 @@ pub(crate) fn decision(decision: Decision) -> String {
     decision.name().replace('-', " ").to_uppercase()
 }
 
-/// Returns a figure with its unit, `none` if it is absent.
+/// Returns a figure with its unit; if it is absent, what it is below if that is known, else `none`.
 pub(crate) fn figure(figure: &Figure, unit: &str) -> String {
-    figure.value().map_or_else(|| "none".to_owned(), |v| append_unit(six_digits(v), unit))
+    match (figure.value(), figure.below()) {
+        (Some(value), _) => append_unit(six_digits(value), unit),
+        (None, Some(us)) if unit == "µs" => format!("< {}", human_us(us as f64)),
+        (None, Some(below)) => format!("< {}", append_unit(six_digits(below as f64), unit)),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+/// Returns why there is neither a figure nor anything that it is below.
+pub(crate) fn why_none(figure: &Figure) -> Option<&str> {
+    figure.reason().filter(|_| figure.below().is_none())
 }
 
 /// Returns value and baseline of a finding, with every digit if they would look alike but differ.
@@ -102,7 +112,7 @@ fn probability(p: f64) -> String {
 /// its text has value and limit with their units.
 pub(crate) fn values(finding: &Finding) -> String {
     let (value, baseline) = pair(finding);
-    let mut parts = vec![match finding.value.reason() {
+    let mut parts = vec![match why_none(&finding.value) {
         Some(why) => format!("no value: {why}"),
         None => format!("value {value}"),
     }];
@@ -118,7 +128,7 @@ pub(crate) fn values(finding: &Finding) -> String {
         };
         parts[0] = format!("the condition {} {holds}{value}", finding.subject.metric);
     }
-    let absent = finding.baseline.as_ref().and_then(Figure::reason);
+    let absent = finding.baseline.as_ref().and_then(why_none);
     parts.extend(match (baseline, absent) {
         (Some(_), Some(why)) => Some(format!("no baseline: {why}")),
         (Some(baseline), None) => Some(format!("baseline {baseline}")),
@@ -230,6 +240,7 @@ pub(crate) fn line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::figure::Absence;
 
     /// A bare number beside a condition says nothing: its text has value and limit with their units.
     #[test]
@@ -249,6 +260,23 @@ mod tests {
         found.text = "driver lag: p99 60 ms is above 50 ms".to_owned();
         assert_eq!(values(&found), "the condition driver_on_schedule does not hold; 400 samples");
         assert!(lines(&found).contains("60 ms is above 50 ms"));
+    }
+
+    /// A figure that is too short for the times in messages is not nothing.
+    #[test]
+    fn a_figure_that_is_below_a_bound_is_shown_with_it() {
+        let below = Absence { below: Some(1_276), ..("coarse".into()) };
+        let found = Finding {
+            unit: "µs".to_owned(),
+            value: Figure::Absent(below.clone()),
+            baseline: Some(Figure::Absent(below.clone())),
+            samples: 600,
+            ..Finding::new(Kind::Limit, Subject::of_row("a", 10, "delivery_latency p(99)"))
+        };
+        assert_eq!(pair(&found), ("< 1.28 ms".to_owned(), Some("< 1.28 ms".to_owned())));
+        assert_eq!(values(&found), "value < 1.28 ms; baseline < 1.28 ms; 600 samples");
+        assert_eq!(figure(&Figure::Absent(below), "-"), "< 1,276");
+        assert_eq!(figure(&Figure::absent("few"), "µs"), "none");
     }
 
     #[test]

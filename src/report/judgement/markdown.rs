@@ -4,6 +4,7 @@
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::{BOUND, BOUND_MEANING, notes};
 use crate::report::judgement::{JudgementView, describe, measures};
+use crate::report::metrics::Column;
 use crate::report::table::{Row, Table};
 use crate::units::thousands;
 
@@ -124,8 +125,8 @@ fn findings(page: &mut MarkdownPage, findings: &[&Finding]) {
         found.extend(f.effect.as_ref().map(|effect| describe::effect(effect, &f.unit)));
         found.extend((!f.text.is_empty()).then(|| f.text.clone()));
         found.extend(describe::beside(f));
-        found.extend(f.value.reason().map(|why| format!("no value: {why}")));
-        let baseline_why = f.baseline.as_ref().and_then(|b| b.reason());
+        found.extend(describe::why_none(&f.value).map(|why| format!("no value: {why}")));
+        let baseline_why = f.baseline.as_ref().and_then(describe::why_none);
         found.extend(baseline_why.map(|why| format!("no baseline: {why}")));
         page.add(&row(&[
             describe::decision(f.decision),
@@ -176,17 +177,11 @@ fn passed(page: &mut MarkdownPage, view: &JudgementView) {
 /// The run's figures, a row for each series and client count.
 fn figures(page: &mut MarkdownPage, table: &Table) {
     let tracked = measures::tracked();
-    let Some(first) = table.rows.first() else { return };
-    let labels = measures::of_row(&tracked, first).map(|column| {
-        let label = column.tracked.unwrap_or_default();
-        text(&if column.unit == "-" {
-            label.to_owned()
-        } else {
-            format!("{label}, {}", column.unit)
-        })
-    });
+    if table.rows.is_empty() {
+        return;
+    }
     let names = ["series", "status", "clients"].map(str::to_owned);
-    let names: Vec<String> = names.into_iter().chain(labels).collect();
+    let names: Vec<String> = names.into_iter().chain(headings(&tracked, &table.rows)).collect();
     if page.unfold("Figures of the run", "") {
         page.add(&head(&names, 2));
         for r in &table.rows {
@@ -194,7 +189,10 @@ fn figures(page: &mut MarkdownPage, table: &Table) {
             let mut cells = vec![text(&r.series), r.status.name().to_owned(), clients];
             cells.extend(measures::of_row(&tracked, r).map(|column| {
                 let mark = if column.is_driver_bound(r) { BOUND } else { "" };
-                format!("{}{mark}", describe::figure(&column.figure(r), "-"))
+                let figure = column.figure(r);
+                // The heading has the unit, but that of a bound depends on how large it is.
+                let unit = if figure.below().is_some() { column.unit.as_ref() } else { "-" };
+                text(&format!("{}{mark}", describe::figure(&figure, unit)))
             }));
             page.add(&row(&cells));
         }
@@ -204,6 +202,27 @@ fn figures(page: &mut MarkdownPage, table: &Table) {
         }
         page.close("\n</details>\n");
     }
+}
+
+/// Returns the headings of the key figures. One row may have the delivery latency, another the response
+/// latency, at the same place.
+fn headings(tracked: &[Column], rows: &[Row]) -> Vec<String> {
+    let mut places: Vec<(Vec<&str>, &str)> = Vec::new();
+    for row in rows {
+        for (place, column) in measures::of_row(tracked, row).enumerate() {
+            let label = column.tracked.unwrap_or_default();
+            match places.get_mut(place) {
+                Some((labels, _)) if labels.contains(&label) => {}
+                Some((labels, _)) => labels.push(label),
+                None => places.push((vec![label], column.unit.as_ref())),
+            }
+        }
+    }
+    let heading = |(labels, unit): (Vec<&str>, &str)| {
+        let label = labels.join(" or ");
+        text(&if unit == "-" { label } else { format!("{label}, {unit}") })
+    };
+    places.into_iter().map(heading).collect()
 }
 
 /// The sentences of the run, and what its summary notes of its rows.

@@ -25,7 +25,7 @@ pub(crate) mod measures;
 pub mod text;
 
 use crate::report::conclusion::Conclusion;
-use crate::report::finding::{Decision, Finding, Judgement};
+use crate::report::finding::{Decision, Finding, Judgement, Kind};
 use crate::report::table::{Status, Table, Verdict};
 
 /// A judgement, with its run if there is one.
@@ -84,10 +84,12 @@ impl<'a> JudgementView<'a> {
         if all == 0 {
             return "there was no figure to judge".to_owned();
         }
+        // A run without limits has conditions alone.
+        let what = if self.has_checks_alone() { "check" } else { "figure" };
         if passed == all {
             return match all {
-                1 => "1 figure passed".to_owned(),
-                n => format!("all {n} figures passed"),
+                1 => format!("1 {what} passed"),
+                n => format!("all {n} {what}s passed"),
             };
         }
         let parts = [
@@ -98,7 +100,11 @@ impl<'a> JudgementView<'a> {
         ];
         let shown: Vec<String> =
             parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        format!("{} of {all} figures", shown.join(", "))
+        format!("{} of {all} {what}s", shown.join(", "))
+    }
+    fn has_checks_alone(&self) -> bool {
+        let findings = &self.judgement.findings;
+        !findings.is_empty() && findings.iter().all(|found| found.kind == Kind::Check)
     }
     /// Returns decision, counts and exit code in one line; of a command with an answer of its own that one,
     /// since its exit code does not tell whether the figures passed.
@@ -116,6 +122,9 @@ impl<'a> JudgementView<'a> {
         let nothing = self.judgement.findings.is_empty();
         let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
         let meaning = match (conclusion, open) {
+            (Conclusion::Passed, true) if self.has_checks_alone() => {
+                "nothing failed, but some checks are undecided or not comparable"
+            }
             (Conclusion::Passed, true) => {
                 "nothing failed, but some figures are undecided or not comparable".to_owned()
             }

@@ -188,7 +188,7 @@ fn table(findings: &[&Finding]) -> String {
         grid.row(cells);
     }
     let absent = findings.iter().flat_map(|f| [Some(&f.value), f.baseline.as_ref()]);
-    let whys: BTreeSet<&str> = absent.flatten().filter_map(Figure::reason).collect();
+    let whys: BTreeSet<&str> = absent.flatten().filter_map(describe::why_none).collect();
     let whys = whys.iter().map(|why| wrapped(&format!("none: {why}"), 0, 2));
     grid.render() + &whys.collect::<String>()
 }

@@ -195,7 +195,7 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
 
 /// Returns what is against all of them, and why.
 fn untrue(group: &Group, setting: &Setting) -> Option<(Untrue, String)> {
-    let time = setting.own?.time?;
+    setting.own?.time?;
     let counts = group.counts();
     let live = group.total.latency.of(Metric::DeliveryLatency).map_or(0, |h| h.len());
     if let Some(why) = one_time(group) {

@@ -342,7 +342,7 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
 
 /// Every row's checks as findings: the limits that a run has without being asked.
 pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
-    let mut judgement = Judgement::new(format!("limits of {name}"));
+    let mut judgement = Judgement::new(format!("checks of {name}"));
     for row in rows {
         let unchecked = row.checks.iter().filter(|c| c.is_unchecked_loss());
         judgement.notes.extend(unchecked.map(|c| format!("{}: {}", row.label(), c.text)));

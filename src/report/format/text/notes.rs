@@ -7,7 +7,7 @@ use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{ABSENT, BOUND_MEANING, labels, rows, show, with_labels};
 use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Latencies, Row, Status, Table};
-use crate::units::{thousands, with_unit};
+use crate::units::{human_us, thousands, with_unit};
 use std::collections::BTreeMap;
 
 /// Columns listed for each reason of absence; the rest are counted.
@@ -40,7 +40,10 @@ pub(crate) fn limits(table: &Table) -> String {
     let mut grid = Grid::new(4, &head);
     let mut reasons = String::new();
     for one in found {
-        let value = show(&one.value, |value| with_unit(value, &one.unit));
+        let value = match one.value.below() {
+            Some(_) => show(&one.value, human_us),
+            None => show(&one.value, |value| with_unit(value, &one.unit)),
+        };
         let clients =
             one.subject.clients.map_or_else(|| ABSENT.to_owned(), |n| thousands(n.into()));
         grid.row(vec![
