@@ -98,6 +98,7 @@ fn formats_of_a_judgement_look_as_agreed() {
 fn formats_of_a_run_look_as_agreed() {
     let mut table = chapter_run();
     table.judgement.findings.extend(sample::limits());
+    table.judgement.title = "limits of polling-vs-ws".to_owned();
     let view = JudgementView::run(&table);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
@@ -247,6 +248,7 @@ fn schema_error(schema: &Value, document: &Value) -> Option<String> {
 fn documents_keep_to_the_schema() {
     let mut table = chapter_run();
     table.judgement.findings.extend(sample::limits());
+    table.judgement.title = "limits of polling-vs-ws".to_owned();
     let of_table = |table: &Table| {
         let files = find_format("json").expect("a known format").render(table);
         parsed(&files[0].bytes)

@@ -191,7 +191,7 @@ fn figures(page: &mut MarkdownPage, table: &Table) {
                 let mark = if column.is_driver_bound(r) { BOUND } else { "" };
                 let figure = column.figure(r);
                 // The heading has the unit, but that of a bound depends on how large it is.
-                let unit = if figure.below().is_some() { column.unit.as_ref() } else { "-" };
+                let unit = if figure.below().is_some() { column.unit } else { "-" };
                 text(&format!("{}{mark}", describe::figure(&figure, unit)))
             }));
             page.add(&row(&cells));
@@ -214,7 +214,7 @@ fn headings(tracked: &[Column], rows: &[Row]) -> Vec<String> {
             match places.get_mut(place) {
                 Some((labels, _)) if labels.contains(&label) => {}
                 Some((labels, _)) => labels.push(label),
-                None => places.push((vec![label], column.unit.as_ref())),
+                None => places.push((vec![label], column.unit)),
             }
         }
     }
