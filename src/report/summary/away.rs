@@ -66,10 +66,12 @@ pub(super) fn check(group: &Group, others: &[CheckResult]) -> Option<CheckResult
         text.push_str(why_not(stated));
     }
     let found = Check::ClientsStayed.result(ok, Figure::known(share), text);
-    let remedy = match is_nobody_served {
-        true => REFUSED_REMEDY,
-        false if stated => STATED_REMEDY,
-        false => found.remedy,
+    let remedy = if is_nobody_served {
+        REFUSED_REMEDY
+    } else if stated {
+        STATED_REMEDY
+    } else {
+        found.remedy
     };
     Some(CheckResult { remedy, ..found })
 }

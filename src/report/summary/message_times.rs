@@ -228,14 +228,14 @@ fn untrue(group: &Group, setting: &Setting) -> Option<(Untrue, String)> {
 }
 
 /// Returns what the first strange time of a kind looks like, if there is one.
-fn first_strange(group: &Group, stated: &OwnTime, replayed: bool) -> Option<Looks> {
+fn first_strange(group: &Group, stated: &OwnTime, replayed: bool) -> Option<TimeLooks> {
     let mut all = group.drivers.iter().flat_map(|driver| &driver.strange_times);
     let first = all.find(|time| time.replayed == replayed);
     first.map(|time| looks_like(stated, time))
 }
 
 /// What a time that cannot be right looks like.
-struct Looks {
+struct TimeLooks {
     text: String,
     /// Whether the text says what to do.
     advises: bool,
@@ -318,7 +318,7 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
         let remedy = match (kind, &looks) {
             (Untrue::OneTime, _) => OTHER_TIME,
             (Untrue::NothingSince, _) => NOTHING_SINCE,
-            (_, Some(Looks { advises: true, .. })) => SAID,
+            (_, Some(TimeLooks { advises: true, .. })) => SAID,
             _ => check.remedy(),
         };
         let text = looks.map_or(why.clone(), |looks| format!("{why}: {}", looks.text));
@@ -333,8 +333,8 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
 }
 
 /// Says what a time looks like that cannot be what the scenario says.
-fn looks_like(stated: &OwnTime, time: &StrangeTime) -> Looks {
-    let advice = |text: String| Looks { text, advises: true };
+fn looks_like(stated: &OwnTime, time: &StrangeTime) -> TimeLooks {
+    let advice = |text: String| TimeLooks { text, advises: true };
     let own_ns = ahead_ns(time, stated.clock, stated.unit);
     let kinds = MessageClock::ALL.into_iter().flat_map(|clock| {
         // A time since boot says little while the machine is young.
@@ -380,7 +380,7 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> Looks {
     } else {
         String::new()
     };
-    Looks {
+    TimeLooks {
         advises: !again.is_empty(),
         text: format!("the first lies {far} {way} this machine's clock{again}"),
     }
