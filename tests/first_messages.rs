@@ -115,7 +115,7 @@ fn the_code_and_the_reason_of_a_close_are_shown() {
 /// No exchange is missing beside the errors of clients that are refused, and none of them is back after a
 /// longer warm-up.
 #[test]
-fn clients_that_are_refused_are_told_of_the_refusal_alone() {
+fn of_refused_clients_the_refusal_alone_is_shown() {
     let closes: &[Step] = &[
         Step::Get(TEXT, b"hi"),
         Step::Send(CLOSE, b"\x03\xf0subscribe first"),

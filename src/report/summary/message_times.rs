@@ -403,9 +403,9 @@ pub(super) fn notes(group: &Group, setting: &Setting, times: &TimeQuality) -> Ve
         return out;
     };
     say(counts.ignored, "messages were no updates, as the scenario says ([message] ignore)");
-    let is_told = matches!(untrue, Some(Untrue::NothingSince | Untrue::Replayed));
+    let is_shown = matches!(untrue, Some(Untrue::NothingSince | Untrue::Replayed));
     say(
-        if is_told { 0 } else { counts.replayed },
+        if is_shown { 0 } else { counts.replayed },
         "messages have a time before their connection was made, as what a server has when a client comes, \
          or writes by a clock that is behind: their age is no delivery latency",
     );
@@ -421,8 +421,8 @@ pub(super) fn notes(group: &Group, setting: &Setting, times: &TimeQuality) -> Ve
     let looks = looks.map_or_else(String::new, |looks| format!(": {}", looks.text));
     let wrong =
         format!("times in messages of all phases cannot be right and are in no latency{looks}");
-    let is_told = matches!(untrue, Some(Untrue::Wrong));
-    say(if is_told { 0 } else { counts.wrong_times }, &wrong);
+    let is_shown = matches!(untrue, Some(Untrue::Wrong));
+    say(if is_shown { 0 } else { counts.wrong_times }, &wrong);
     let back = format!(
         "of {} messages had an earlier time than the message before them: times that go back are not those \
          of publishing, or of several clocks, and the delivery latency rests on them",
