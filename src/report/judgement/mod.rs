@@ -123,7 +123,7 @@ impl<'a> JudgementView<'a> {
         let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
         let meaning = match (conclusion, open) {
             (Conclusion::Passed, true) if self.has_checks_alone() => {
-                "nothing failed, but some checks are undecided or not comparable"
+                "nothing failed, but some checks are undecided or not comparable".to_owned()
             }
             (Conclusion::Passed, true) => {
                 "nothing failed, but some figures are undecided or not comparable".to_owned()
