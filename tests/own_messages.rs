@@ -564,7 +564,7 @@ fn gaps_of_any_size_are_missing() {
 /// takes the error of the times for a latency or an age.
 #[test]
 fn nothing_is_made_of_times_that_are_too_coarse() {
-    const SCRIPT: Script = |n| vec![at(wall_ms() as f64 / 1e3, n)];
+    const SCRIPT: Script = |n| vec![at(wall_ms() / 1_000, n)];
     let message = format!("{TIME_AND_NUMBER}\nunit = \"s\"");
     at_once(["websocket", "sse"], |transport| {
         let server = if transport == "sse" { sse(SCRIPT) } else { websocket(SCRIPT) };

@@ -88,7 +88,8 @@ fn with_labels(table: &Table, said: &[(&Row, String)]) -> Vec<String> {
             [one] => format!("{}: {text}", one.label()),
             several => {
                 // Its numbers are those of each row, not their sum.
-                let each = if text.contains(|c: char| c.is_ascii_digit()) { ", each" } else { "" };
+                let each =
+                    if text.starts_with(|c: char| c.is_ascii_digit()) { ", each" } else { "" };
                 format!("{}{each}: {text}", labels(table, several).unwrap_or_default())
             }
         }
