@@ -22,7 +22,7 @@ pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
 /// Ends what somebody else wrote to standard output.
 ///
 /// # Errors
-/// As of [`print`].
+/// As of [`print()`].
 pub(crate) fn end(written: io::Result<()>) -> Outcome<()> {
     checked(written.and_then(|()| io::stdout().flush()))
 }
