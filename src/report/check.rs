@@ -90,8 +90,8 @@ tabled! {
         DriverOnSchedule = ("driver_on_schedule", Cause::BusyMachine, LATE_DRIVER),
         /// Updates came at the rate at which they were published.
         FeedHeld = ("feed_held", Cause::BusyMachine,
-            "Set [feed] rate (--rate with wsbench try) to what the server publishes. If it is that already, the server or this \
-             machine is too slow: use fewer clients or a lower rate."),
+            "Set [feed] rate (--rate with wsbench try) to what the server publishes. If it is \
+             that already, the server or this machine is too slow: use fewer clients or a lower rate."),
         /// What a client sent reached every client.
         EveryMessageReachedAll = ("every_message_reached_all", Cause::ServerOrBusyMachine,
             LOST_UPDATES),

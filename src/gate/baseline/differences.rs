@@ -84,10 +84,12 @@ fn label(x: &[Value], y: &[Value], index: usize) -> String {
 
 fn difference(path: String, a: Option<&Value>, b: Option<&Value>, harmless: bool) -> Difference {
     let is_time = path.ends_with("_ns");
+    let is_server = path == "server" || path.ends_with(".server");
     let shown = |value: Option<&Value>| match (value, value.and_then(Value::as_u64)) {
         (None, _) => "absent".to_owned(),
         (_, Some(ns)) if is_time => human_ns(ns as f64),
-        (Some(value), _) => shortened(&server_by_url(value).to_string()),
+        (Some(value), _) if is_server => shortened(&server_by_url(value).to_string()),
+        (Some(value), _) => shortened(&value.to_string()),
     };
     let harmless = harmless || HARMLESS.contains(&path.as_str());
     let [a, b] = match (a.and_then(Value::as_u64), b.and_then(Value::as_u64)) {
@@ -190,6 +192,24 @@ mod tests {
             "[[series]] polling: request_head: \"chapter\" ≠ \"none\"",
         ];
         assert_eq!(shown(&plan(), &other), wanted);
+    }
+
+    /// Only a server: a text elsewhere that looks like one is shown as it is.
+    #[test]
+    fn servers_that_differ_are_shown_by_their_urls() {
+        let url = |url: &str| json!({ "external": { "url": url, "address": "127.0.0.1:1" } });
+        let (mut one, mut other) = (plan(), plan());
+        one["server"] = json!("bundled");
+        other["server"] = url("http://a");
+        one["series"][0]["server"] = url("ws://b/c");
+        one["feed"]["kind"] = json!("bundled");
+        other["feed"]["kind"] = json!("json");
+        let wanted = [
+            "[feed] payload: \"bundled\" ≠ \"json\"",
+            "[[series]] polling: url: \"ws://b/c\" ≠ absent",
+            "[server] url: \"none\" ≠ \"http://a\"",
+        ];
+        assert_eq!(shown(&one, &other), wanted);
     }
 
     #[test]

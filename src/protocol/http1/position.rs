@@ -219,11 +219,8 @@ impl Position {
             None => return true,
             Some((CursorFrom::Header(_), _)) => {
                 // Other bytes than these would be another cursor.
-                let text = String::from_utf8(value(2)).ok().filter(|text| !text.is_empty());
-                if text.is_none() && !value(2).is_empty() {
-                    return false;
-                }
-                text.map(PollCursor::of_text)
+                let Ok(text) = String::from_utf8(value(2)) else { return false };
+                (!text.is_empty()).then(|| PollCursor::of_text(text))
             }
             Some((CursorFrom::Pointer(pointer), _)) => {
                 let is_json = serde_json::from_slice::<IgnoredAny>(&body).is_ok();
@@ -343,6 +340,7 @@ mod tests {
         position.write_fields(&settings, &mut out);
         assert_eq!(out, b"X-After: 9\r\n");
     }
+
     #[test]
     fn a_cursor_that_a_field_cannot_have_is_none_and_the_last_one_stays() {
         let (from, to) = (CursorFrom::Pointer("/next".into()), CursorTo::Header("X-After".into()));

@@ -56,7 +56,8 @@ pub(super) fn no_numbers(group: &Group, setting: &Setting) -> Option<Cow<'static
     }
     let why = match setting.own {
         Some(OwnMessageSetting { sequence: false, .. }) => {
-            "nothing says where the messages have numbers (`sequence` in [message], --sequence with wsbench try)"
+            "nothing says where the messages have numbers (`sequence` in [message], --sequence with \
+             wsbench try)"
         }
         Some(_) if counts.listed_updates > 0 => LISTED,
         Some(_) if counts.joined_texts > 0 && counts.joined_messages == 0 => {

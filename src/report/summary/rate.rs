@@ -17,9 +17,10 @@ use hdrhistogram::Histogram;
 
 /// By how much faster than its rate a server's timers may be.
 const FAST: f64 = 1.05;
-const OTHER_RATE: &str = "Set [feed] rate (--rate with wsbench try) to what the server publishes, and name in [message] ignore what is no update.";
-const NUMBERS_OR_RATE: &str = "Set [feed] rate (--rate with wsbench try) to what the server publishes. If it is right, the server leaves updates out, or their number \
-     counts something else: see [message] sequence.";
+const OTHER_RATE: &str = "Set [feed] rate (--rate with wsbench try) to what the server publishes, and name in [message] ignore \
+     what is no update.";
+const NUMBERS_OR_RATE: &str = "Set [feed] rate (--rate with wsbench try) to what the server publishes. If it is right, the server leaves \
+     updates out, or their number counts something else: see [message] sequence.";
 const OF_ANSWERS: &str = "Let `time` in [message] be when the update was published, or name its number in `sequence`: the \
      times that came are those of the answers, each of which counts as an update.";
 const LATE_OR_RATE: &str = "Use fewer clients or a lower rate, so that the driver is on time. If more comes then too, set \
