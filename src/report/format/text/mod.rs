@@ -87,9 +87,8 @@ fn with_labels(table: &Table, said: &[(&Row, String)]) -> Vec<String> {
         match about.as_slice() {
             [one] => format!("{}: {text}", one.label()),
             several => {
-                // Its numbers are those of each row, not their sum.
-                let each =
-                    if text.starts_with(|c: char| c.is_ascii_digit()) { ", each" } else { "" };
+                // Its numbers, wherever they stand in it, are those of each row, not their sum.
+                let each = if text.contains(|c: char| c.is_ascii_digit()) { ", each" } else { "" };
                 format!("{}{each}: {text}", labels(table, several).unwrap_or_default())
             }
         }
@@ -317,6 +316,7 @@ mod tests {
             with_labels(&table, &rows.collect::<Vec<_>>())
         };
         assert_eq!(said("20 messages were old."), ["a and b, each: 20 messages were old."]);
+        assert_eq!(said("of these 20 were old."), ["a and b, each: of these 20 were old."]);
         assert_eq!(said("some were old."), ["a and b: some were old."]);
     }
 
