@@ -82,7 +82,15 @@ fn what_a_server_must_not_answer_is_named() {
     let other = b"-ERR unknown command 'GET'\r\n";
     let shown = "answered with malformed bytes: \"-ERR unknown command";
     let tls = b"\x15\x03\x01\0\x02\x02\x46".to_vec();
-    let cases: [(&str, Vec<u8>, &str); 15] = [
+    let chunked = |fields: &str, line: &str| {
+        let rest = "0".repeat(20_000);
+        format!("HTTP/1.1 200 OK\r\n{fields}Transfer-Encoding: chunked\r\n\r\n{line}{rest}")
+    };
+    let long = "size line, or with a trailer section, of more than 16 KiB";
+    let cases: [(&str, Vec<u8>, &str); 18] = [
+        (POLLING, chunked("", "3\r\nabc\r\n3;x=").into(), long),
+        (POLLING, chunked("", "0\r\nX: ").into(), long),
+        (SSE, chunked("Content-Type: text/event-stream\r\n", "").into(), long),
         (POLLING, other.to_vec(), shown),
         (SSE, other.to_vec(), shown),
         (WEBSOCKET, other.to_vec(), shown),

@@ -6,7 +6,8 @@ use crate::client::core::ClientCore;
 use crate::client::machine::Io;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::chars_without_line_ends;
-use crate::protocol::http1::response::{HeadProblem, Parts, Response};
+use crate::protocol::http1::other_protocol::OtherProtocol;
+use crate::protocol::http1::response::{AnswerProblem, Parts, Response};
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Part, Phase};
 
@@ -143,17 +144,23 @@ pub(crate) fn is_close(error: ClientError) -> bool {
 /// Returns what is wrong with bytes that are no response.
 pub(crate) fn malformed(response: &Response) -> ClientError {
     match response.problem {
-        Some(HeadProblem::Foreign(first)) => match ForeignProtocol::of_bytes(&first) {
-            Some(protocol) => protocol.error(),
-            None => ClientError::of(ClientErrorKind::Malformed),
-        },
-        Some(HeadProblem::Line(line)) => {
+        Some(AnswerProblem::Foreign(Some(protocol))) => foreign(protocol).error(),
+        Some(AnswerProblem::Line(line)) => {
             ClientError::with(ClientErrorKind::BadHead, i32::try_from(line).unwrap_or(i32::MAX))
         }
-        Some(HeadProblem::TransferCoding(_)) => ClientError::of(ClientErrorKind::TransferCoding),
-        Some(HeadProblem::Long) => ClientError::of(ClientErrorKind::LongHead),
-        Some(HeadProblem::ManyFields) => ClientError::of(ClientErrorKind::ManyFields),
-        None => ClientError::of(ClientErrorKind::Malformed),
+        Some(AnswerProblem::TransferCoding(_)) => ClientError::of(ClientErrorKind::TransferCoding),
+        Some(AnswerProblem::Long) => ClientError::of(ClientErrorKind::LongHead),
+        Some(AnswerProblem::ManyFields) => ClientError::of(ClientErrorKind::ManyFields),
+        Some(AnswerProblem::LongChunkLine) => ClientError::of(ClientErrorKind::LongChunkLine),
+        Some(AnswerProblem::Foreign(None)) | None => ClientError::of(ClientErrorKind::Malformed),
+    }
+}
+
+fn foreign(protocol: OtherProtocol) -> ForeignProtocol {
+    match protocol {
+        OtherProtocol::Tls => ForeignProtocol::Tls,
+        OtherProtocol::Http2 => ForeignProtocol::Http2,
+        OtherProtocol::Ssh => ForeignProtocol::Ssh,
     }
 }
 
@@ -223,16 +230,18 @@ pub(crate) fn wait_ns(after: RetryAfter, thread: &ThreadContext) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::http1::response::{HEAD_LIMIT, HEADERS_LIMIT};
+    use crate::protocol::http1::response::{CHUNK_LINE_LIMIT, HEAD_LIMIT, HEADERS_LIMIT};
 
     #[test]
-    fn a_head_that_is_too_large_says_the_limit() {
+    fn what_is_too_large_says_the_limit() {
         let said = |problem| {
             let mut response = Response::default();
             response.problem = Some(problem);
             malformed(&response).to_string()
         };
-        assert!(said(HeadProblem::Long).contains(&format!(" {} KiB,", HEAD_LIMIT / 1024)));
-        assert!(said(HeadProblem::ManyFields).contains(&format!(" {HEADERS_LIMIT} fields,")));
+        assert!(said(AnswerProblem::Long).contains(&format!(" {} KiB,", HEAD_LIMIT / 1024)));
+        assert!(said(AnswerProblem::ManyFields).contains(&format!(" {HEADERS_LIMIT} fields,")));
+        let line = format!(" {} KiB,", CHUNK_LINE_LIMIT / 1024);
+        assert!(said(AnswerProblem::LongChunkLine).contains(&line));
     }
 }

@@ -56,13 +56,7 @@ impl FailedCheck {
     }
     /// Returns it as a finding that fails. What a process wrote last stays in lines of its own.
     pub fn finding(&self, side: &str, kind: Kind) -> Finding {
-        // It is the only check of such a run, and its text says that a process was lost.
-        let not_started = match self.result.cause {
-            Cause::NoServer => "the server did not start: ",
-            _ => "",
-        };
         let said = self.result.text.as_str();
-        let said = if not_started.is_empty() { said } else { said.trim_start_matches("lost: ") };
         let (text, output) = match said.split_once('\n') {
             Some((text, output)) => (text, vec![output.to_owned()]),
             None => (said, Vec::new()),
@@ -71,7 +65,7 @@ impl FailedCheck {
             decision: Decision::Fail,
             value: self.result.value.clone(),
             samples: self.samples,
-            text: format!("{side}: {}: {not_started}{text}", self.subject.metric),
+            text: format!("{side}: {}: {text}", self.subject.metric),
             details: output,
             ..Finding::of_condition(kind, self.subject.clone())
         }
@@ -163,8 +157,6 @@ mod tests {
         };
         let names: Vec<Check> = left.iter().map(FailedCheck::check).collect();
         assert_eq!(names, [Check::NoProcessLost]);
-        let text = left[0].finding("A", Kind::Check).text;
-        assert!(text.starts_with("A: no_process_lost: the server did not start: "), "{text}");
     }
 
     #[test]

@@ -5,13 +5,17 @@ use crate::record::tls_problem::{TlsProblem, alert_name};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The sentence of [`ClientErrorKind::LongHead`]. Both limits are those of `protocol::http1::response`;
-/// a test of `client::http` compares them.
+/// The sentence of [`ClientErrorKind::LongHead`]. The limits in this one and the next two are those of
+/// `protocol::http1::response`; a test of `client::http` compares them.
 const LONG_HEAD: &str = "answered with a head of more than 256 KiB, which is not read";
 /// The sentence of [`ClientErrorKind::ManyFields`].
+const MANY_FIELDS: &str = "answered with a head of more than 256 fields, which is not read";
+/// The sentence of [`ClientErrorKind::LongChunkLine`].
+const LONG_CHUNK_LINE: &str = "answered with a chunk whose size line, or with a trailer section, of more than 16 KiB, which is \
+                               not read";
+/// The sentence of [`ClientErrorKind::LibraryRefused`].
 const LIBRARY_REFUSED: &str = "answered with what this engine's library refuses to read; take engine = \"raw\", which reads it or names \
                                what is wrong with it";
-const MANY_FIELDS: &str = "answered with a head of more than 256 fields, which is not read";
 /// The sentence of [`ClientErrorKind::TransferCoding`].
 const TRANSFER_CODING: &str = "answered with a body whose Transfer-Encoding has another coding than \"chunked\", such as gzip, which \
                                no request asks for (TE) and which is not read";
@@ -19,9 +23,10 @@ const TRANSFER_CODING: &str = "answered with a body whose Transfer-Encoding has 
 const NO_STREAM: &str = "the server ended the stream with status 204, so that no client came back";
 /// The sentence of [`ClientErrorKind::Undecodable`].
 const UNDECODABLE: &str = "answered with a body that is not what its Content-Encoding says";
-/// The sentence of [`ClientErrorKind::NotReady`].
+/// The sentence of [`ClientErrorKind::UnknownAnswer`].
 const UNKNOWN_ANSWER: &str = "sent an answer with an id that no message waits for: the server answers twice, or \
      sends one client's answers to all";
+/// The sentence of [`ClientErrorKind::NotReady`].
 const NOT_READY: &str = "the answer that counts as connected did not come within the limit";
 
 /// The kind of a fault. What [`ClientError::code`] means is said at each.
@@ -82,6 +87,8 @@ pub enum ClientErrorKind {
     LongHead,
     /// A head with more fields than are read; no code.
     ManyFields,
+    /// More around a chunk, or in a trailer section, than is read; no code.
+    LongChunkLine,
     /// A body with another transfer coding than chunks; no code.
     TransferCoding,
     /// An answer that the library of an engine refuses to read; no code.
@@ -134,6 +141,7 @@ impl ClientError {
             | ClientErrorKind::BadHead
             | ClientErrorKind::LongHead
             | ClientErrorKind::ManyFields
+            | ClientErrorKind::LongChunkLine
             | ClientErrorKind::TransferCoding
             | ClientErrorKind::LibraryRefused
             | ClientErrorKind::NoStream
@@ -220,26 +228,12 @@ coded! {
 coded! {
     /// A protocol that is not HTTP/1.1, by its first bytes.
     pub(crate) enum ForeignProtocol {
-        /// A record of TLS (RFC 8446 §5.1).
+        /// TLS.
         Tls = "answered with TLS; write https:// or wss:// into the URL, or take the plain port",
-        /// A SETTINGS frame, with which a server of HTTP/2 begins (RFC 9113 §3.4).
+        /// HTTP/2.
         Http2 = "answered with HTTP/2; wsbench needs HTTP/1.1",
-        /// An identification string of SSH (RFC 4253 §4.2).
+        /// SSH.
         Ssh = "answered with SSH; check the port",
-    }
-}
-
-impl ForeignProtocol {
-    /// Returns the protocol whose first bytes these are.
-    pub(crate) fn of_bytes(bytes: &[u8]) -> Option<ForeignProtocol> {
-        match bytes {
-            // An alert or a handshake, version 3.x.
-            [0x15 | 0x16, 0x03, ..] => Some(ForeignProtocol::Tls),
-            // The length, the type, no flags, and stream 0.
-            [0, 0, _, 4, 0 | 1, 0, 0, 0, 0, ..] => Some(ForeignProtocol::Http2),
-            _ if bytes.starts_with(b"SSH-") => Some(ForeignProtocol::Ssh),
-            _ => None,
-        }
     }
 }
 
@@ -297,6 +291,7 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::LongHead => f.write_str(LONG_HEAD),
             ClientErrorKind::ManyFields => f.write_str(MANY_FIELDS),
+            ClientErrorKind::LongChunkLine => f.write_str(LONG_CHUNK_LINE),
             ClientErrorKind::TransferCoding => f.write_str(TRANSFER_CODING),
             ClientErrorKind::LibraryRefused => f.write_str(LIBRARY_REFUSED),
             ClientErrorKind::NotReady => f.write_str(NOT_READY),

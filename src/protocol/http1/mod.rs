@@ -5,6 +5,7 @@ pub(crate) mod content_coding;
 pub(crate) mod cookies;
 pub(crate) mod head;
 pub(crate) mod media_type;
+pub(crate) mod other_protocol;
 pub(crate) mod position;
 pub(crate) mod redirect;
 pub(crate) mod request;

@@ -7,10 +7,17 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::{Codings, ContentCoding, codings};
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
+use crate::protocol::http1::other_protocol::{FirstBytes, OtherProtocol};
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{chars_without_line_ends, decimal, refuses};
 use crate::secret::redact_fields;
+use state::{FramingFault, SizeLine, State};
 use std::rc::Rc;
+
+mod state;
+
+#[cfg(test)]
+pub(crate) use state::CHUNK_LINE_LIMIT;
 
 /// The longest head, as in Chrome.
 pub(crate) const HEAD_LIMIT: usize = 256 * 1024;
@@ -24,34 +31,36 @@ const NO_CHUNKS: &[u8] = b"0\r\n\r\n";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Why a head cannot be read.
+/// Why an answer cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeadProblem {
-    /// It does not begin as a response does; these are its first bytes.
-    Foreign([u8; 9]),
-    /// The number of its first bad line, from 1.
+pub enum AnswerProblem {
+    /// It does not begin as a response does, but as one of this protocol, if it is known.
+    Foreign(Option<OtherProtocol>),
+    /// The number of the head's first bad line, from 1.
     Line(u32),
     /// The number of the line, from 1, by which the body has another transfer coding than chunks.
     TransferCoding(u32),
-    /// It is longer than [`HEAD_LIMIT`].
+    /// The head is longer than [`HEAD_LIMIT`].
     Long,
-    /// It has more fields than [`HEADERS_LIMIT`].
+    /// The head has more fields than [`HEADERS_LIMIT`].
     ManyFields,
+    /// What stands around a chunk, or the trailer section, is longer than [`CHUNK_LINE_LIMIT`].
+    LongChunkLine,
 }
 
-impl HeadProblem {
+impl AnswerProblem {
     /// Returns what to show of the bytes: the first ones, or the bad line without its secret.
     fn shown(self, bytes: &[u8]) -> Option<AnswerText> {
         match self {
-            HeadProblem::Foreign(_) => Some(AnswerText::of_bytes(bytes)),
-            HeadProblem::Line(number) | HeadProblem::TransferCoding(number) => {
+            AnswerProblem::Foreign(_) => Some(AnswerText::of_bytes(bytes)),
+            AnswerProblem::Line(number) | AnswerProblem::TransferCoding(number) => {
                 let before = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
                 // A line may go on the value of the one before it.
                 let shown = redact_fields(bytes);
                 let line = shown.split(|byte| *byte == b'\n').nth(before);
                 Some(AnswerText::of_bytes(line.unwrap_or_default()))
             }
-            HeadProblem::Long | HeadProblem::ManyFields => None,
+            AnswerProblem::Long | AnswerProblem::ManyFields | AnswerProblem::LongChunkLine => None,
         }
     }
 }
@@ -167,8 +176,8 @@ pub struct Response {
     pub keep_alive: bool,
     /// What else the head says.
     pub facts: HeadFacts,
-    /// Why the head cannot be read, if it cannot.
-    pub problem: Option<HeadProblem>,
+    /// Why it cannot be read, if it is known.
+    pub problem: Option<AnswerProblem>,
     /// What it says, if it refuses or is not what was wanted; `None` before the head is complete.
     pub text: Option<Box<AnswerText>>,
     /// Whether an event stream is wanted.
@@ -194,30 +203,6 @@ pub struct Response {
 /// The beginning of a head that came in pieces; never empty.
 #[derive(Debug)]
 struct PartialHead(Vec<u8>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Head,
-    /// So many bytes of body are to come.
-    Length(u64),
-    /// Within a chunk's size line: the size so far and whether digits have ended.
-    ChunkSize(u64, SizeLine),
-    /// Within a chunk's data.
-    ChunkData(u64),
-    /// The CR LF after a chunk's data: bytes of it still to come.
-    ChunkEnd(u8),
-    /// Within the trailer section: characters of the current line.
-    Trailer(u32),
-    UntilClose,
-    Done,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SizeLine {
-    Empty,
-    Digits,
-    Extension,
-}
 
 impl Default for Response {
     fn default() -> Self {
@@ -457,8 +442,12 @@ impl Response {
             State::UntilClose => {
                 Ok(self.body(bytes, u64::MAX, |bytes| on(BodyPiece::Plain(bytes))) as usize)
             }
-            State::ChunkSize(..) | State::ChunkEnd(_) | State::Trailer(_) => {
-                self.state = self.framing_byte(bytes[0])?;
+            State::ChunkSize(..) | State::ChunkEnd(_) | State::Trailer { .. } => {
+                self.state = self.state.after(bytes[0]).map_err(|fault| {
+                    self.problem =
+                        (fault == FramingFault::Long).then_some(AnswerProblem::LongChunkLine);
+                    Malformed
+                })?;
                 self.parts.framing += 1;
                 Ok(1)
             }
@@ -478,36 +467,6 @@ impl Response {
         }
         on(&bytes[..n as usize]);
         n
-    }
-
-    /// The next state after one byte of chunked framing (RFC 9112 §7.1).
-    fn framing_byte(&self, byte: u8) -> Result<State, Malformed> {
-        use SizeLine::{Digits, Empty, Extension};
-        match (self.state, byte) {
-            (State::ChunkSize(size, Digits | Extension), b'\n') => {
-                Ok(if size == 0 { State::Trailer(0) } else { State::ChunkData(size) })
-            }
-            (State::ChunkSize(size, Extension), _) => Ok(State::ChunkSize(size, Extension)),
-            (State::ChunkSize(size, line), _) => match (char::from(byte).to_digit(16), line) {
-                (Some(digit), _) => size
-                    .checked_mul(16)
-                    .and_then(|s| s.checked_add(u64::from(digit)))
-                    .map(|s| State::ChunkSize(s, Digits))
-                    .ok_or(Malformed),
-                (None, Digits) if matches!(byte, b'\r' | b';' | b' ' | b'\t') => {
-                    Ok(State::ChunkSize(size, Extension))
-                }
-                (None, Empty | Digits | Extension) => Err(Malformed),
-            },
-            (State::ChunkEnd(2), b'\r') => Ok(State::ChunkEnd(1)),
-            (State::ChunkEnd(_), b'\n') => Ok(State::ChunkSize(0, Empty)),
-            (State::ChunkEnd(_), _) => Err(Malformed),
-            (State::Trailer(0), b'\n') => Ok(State::Done),
-            (State::Trailer(_), b'\n') => Ok(State::Trailer(0)),
-            (State::Trailer(n), b'\r') => Ok(State::Trailer(n)),
-            (State::Trailer(n), _) => Ok(State::Trailer(n.saturating_add(1))),
-            (state, _) => Ok(state),
-        }
     }
 
     /// Reads a head from `partial` and `bytes` together.
@@ -532,7 +491,7 @@ impl Response {
     }
 
     /// Notes why a head cannot be read.
-    fn reject(&mut self, problem: HeadProblem, head: &[u8]) -> Malformed {
+    fn reject(&mut self, problem: AnswerProblem, head: &[u8]) -> Malformed {
         self.problem = Some(problem);
         self.text = problem.shown(head).map(Box::new);
         Malformed
@@ -549,7 +508,10 @@ impl Response {
             Ok(httparse::Status::Complete(len)) => len,
             Ok(httparse::Status::Partial) if bytes.len() < HEAD_LIMIT => return Ok(None),
             failed => {
-                return Err(self.reject(head_problem(bytes, failed.err()), bytes));
+                return match head_problem(bytes, failed.err()) {
+                    Some(problem) => Err(self.reject(problem, bytes)),
+                    None => Ok(None),
+                };
             }
         };
         let status = response.code.ok_or(Malformed)?;
@@ -695,28 +657,30 @@ fn line_of(bytes: &[u8], part: &str) -> u32 {
     u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-/// Returns why a head cannot be read.
-fn head_problem(bytes: &[u8], error: Option<httparse::Error>) -> HeadProblem {
+/// Returns why a head cannot be read, or `None` if that depends on the bytes to come.
+fn head_problem(bytes: &[u8], error: Option<httparse::Error>) -> Option<AnswerProblem> {
     // The parser skips empty lines before a head.
     let first = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
     let head = &bytes[first.unwrap_or(0)..];
     let begins = head.iter().zip(b"HTTP/1.").all(|(a, b)| a == b);
     if !begins {
-        let mut first = [0; 9];
-        first.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
-        return HeadProblem::Foreign(first);
+        return match OtherProtocol::of_bytes(head) {
+            FirstBytes::Open => None,
+            FirstBytes::Of(protocol) => Some(AnswerProblem::Foreign(Some(protocol))),
+            FirstBytes::OfNone => Some(AnswerProblem::Foreign(None)),
+        };
     }
-    match error {
-        Some(httparse::Error::TooManyHeaders) => HeadProblem::ManyFields,
+    Some(match error {
+        Some(httparse::Error::TooManyHeaders) => AnswerProblem::ManyFields,
         // The limit of a head's length was reached.
-        None => HeadProblem::Long,
-        Some(_) => HeadProblem::Line(bad_line(bytes)),
-    }
+        None => AnswerProblem::Long,
+        Some(_) => AnswerProblem::Line(bad_line(bytes)),
+    })
 }
 
 impl Framing {
     /// Reads the fields.
-    fn of(response: &httparse::Response<'_, '_>, head: &[u8]) -> Result<Framing, HeadProblem> {
+    fn of(response: &httparse::Response<'_, '_>, head: &[u8]) -> Result<Framing, AnswerProblem> {
         let mut framing = Framing {
             chunked: false,
             length: None,
@@ -728,14 +692,14 @@ impl Framing {
             // Not each line is a field: some go on with another, and some are ignored.
             let line = || line_of(head, field.name);
             if field.name.eq_ignore_ascii_case("content-length") {
-                let length = decimal(field.value).ok_or_else(|| HeadProblem::Line(line()))?;
+                let length = decimal(field.value).ok_or_else(|| AnswerProblem::Line(line()))?;
                 if framing.length.is_some_and(|other| other != length) {
-                    return Err(HeadProblem::Line(line()));
+                    return Err(AnswerProblem::Line(line()));
                 }
                 framing.length = Some(length);
             } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
                 if has_transfer_coding(field.value) {
-                    return Err(HeadProblem::TransferCoding(line()));
+                    return Err(AnswerProblem::TransferCoding(line()));
                 }
                 framing.chunked = last_token_is(field.value, b"chunked");
             } else if field.name.eq_ignore_ascii_case("content-type") {

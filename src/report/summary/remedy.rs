@@ -61,6 +61,8 @@ const TRANSFER_CODING: &str = "Switch compression in Transfer-Encoding off at th
                                for by Accept-Encoding in `headers`.";
 const HEADS: &str = "Correct the heads of the server's answers, or see what stands between the server and its clients \
      (a proxy): the client errors say what cannot be read.";
+const CHUNKS: &str = "Correct what the server, or a proxy before it, sends around its chunks: extensions of chunks and \
+                      trailer fields are of no use to clients.";
 const ENDED: &str = "See the server's log for why it ends the stream: by status 204 it asks clients not to come back.";
 const SILENT: &str = "The server said nothing to the beginning of TLS: its port may be one without TLS (then \
                       write http:// or ws:// into the URL), or it is too busy for new connections: see its log.";
@@ -163,6 +165,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::BadHead | ClientErrorKind::LongHead | ClientErrorKind::ManyFields => {
             Some(HEADS)
         }
+        ClientErrorKind::LongChunkLine => Some(CHUNKS),
         ClientErrorKind::TransferCoding => Some(TRANSFER_CODING),
         ClientErrorKind::NoStream => Some(ENDED),
         ClientErrorKind::UnknownAnswer => Some(ANSWERS),

@@ -38,7 +38,8 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
     if group.has_not_started() {
         // Nothing ran, and no other check says more.
         let found = processes(group);
-        let check = CheckResult { cause: Cause::NoServer, remedy: NOT_STARTED, ..found };
+        let text = format!("the server did not start: {}", how_lost(group).join("; "));
+        let check = CheckResult { text, cause: Cause::NoServer, remedy: NOT_STARTED, ..found };
         return (Status::Invalid, vec![check]);
     }
     let info = group.info;
@@ -109,8 +110,7 @@ fn connected(group: &Group) -> CheckResult {
 
 fn processes(group: &Group) -> CheckResult {
     let lost: Vec<&LostProcess> = group.ends.iter().flat_map(|e| &e.lost).collect();
-    let how: Vec<&str> = lost.iter().map(|process| process.how.as_str()).collect();
-    let text = match how.as_slice() {
+    let text = match how_lost(group).as_slice() {
         [] => "no process was lost".to_owned(),
         how => format!("lost: {}", how.join("; ")),
     };
@@ -128,6 +128,11 @@ fn processes(group: &Group) -> CheckResult {
         }
         _ => result,
     }
+}
+
+/// Returns of each process that was lost how it was.
+fn how_lost<'a>(group: &Group<'a>) -> Vec<&'a str> {
+    group.ends.iter().flat_map(|end| &end.lost).map(|process| process.how.as_str()).collect()
 }
 
 fn measured(group: &Group, events: &Events) -> CheckResult {

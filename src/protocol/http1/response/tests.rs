@@ -196,32 +196,30 @@ fn a_head_that_cannot_be_read_says_where() {
         assert_eq!(response.feed(bytes), Err(Malformed));
         response.problem
     };
-    assert_eq!(problem(b"SSH-2.0-x\r\n"), Some(HeadProblem::Foreign(*b"SSH-2.0-x")));
-    assert_eq!(problem(b"\x15\x03"), Some(HeadProblem::Foreign(*b"\x15\x03\0\0\0\0\0\0\0")));
-    assert_eq!(problem(b"HTTP/1.1 abc\r\n\r\n"), Some(HeadProblem::Line(1)));
+    assert_eq!(problem(b"HTTP/1.1 abc\r\n\r\n"), Some(AnswerProblem::Line(1)));
     let length = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n";
-    assert_eq!(problem(length), Some(HeadProblem::Line(3)));
+    assert_eq!(problem(length), Some(AnswerProblem::Line(3)));
     let fields = "Set-Cookie: a=b\r\n".repeat(HEADERS_LIMIT + 1);
     let many = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
-    assert_eq!(problem(many.as_bytes()), Some(HeadProblem::ManyFields));
+    assert_eq!(problem(many.as_bytes()), Some(AnswerProblem::ManyFields));
     let coded = b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n";
-    assert_eq!(problem(coded), Some(HeadProblem::TransferCoding(3)));
+    assert_eq!(problem(coded), Some(AnswerProblem::TransferCoding(3)));
     for plain in ["chunked", " Chunked ", "identity", ""] {
         assert!(!has_transfer_coding(plain.as_bytes()), "{plain}");
     }
     let long = format!("HTTP/1.1 200 OK\r\nSet-Cookie: {}", "x".repeat(HEAD_LIMIT));
-    assert_eq!(problem(long.as_bytes()), Some(HeadProblem::Long));
+    assert_eq!(problem(long.as_bytes()), Some(AnswerProblem::Long));
     // What no line of a field may have, and what counts as a line: one that goes on with a field, one that
     // is ignored, one before the head.
     let line = |head: &str| problem(format!("{head}\r\nZ: z\r\n\r\n").as_bytes());
-    assert_eq!(line("HTTP/1.1 200 OK\r\nX: a\0b"), Some(HeadProblem::Line(2)));
-    assert_eq!(line("HTTP/1.1 200 OK\r\nA: b\r\nX: a\rb"), Some(HeadProblem::Line(3)));
-    assert_eq!(line("HTTP/1.1 200 O\0K\r\nX: a"), Some(HeadProblem::Line(1)));
-    assert_eq!(line("\r\nHTTP/1.1 abc"), Some(HeadProblem::Line(2)));
+    assert_eq!(line("HTTP/1.1 200 OK\r\nX: a\0b"), Some(AnswerProblem::Line(2)));
+    assert_eq!(line("HTTP/1.1 200 OK\r\nA: b\r\nX: a\rb"), Some(AnswerProblem::Line(3)));
+    assert_eq!(line("HTTP/1.1 200 O\0K\r\nX: a"), Some(AnswerProblem::Line(1)));
+    assert_eq!(line("\r\nHTTP/1.1 abc"), Some(AnswerProblem::Line(2)));
     let before = "HTTP/1.1 200 OK\r\nA: b\r\n more\r\nno field\r\n";
-    assert_eq!(line(&format!("{before}Content-Length: -1")), Some(HeadProblem::Line(5)));
+    assert_eq!(line(&format!("{before}Content-Length: -1")), Some(AnswerProblem::Line(5)));
     let coded = format!("{before}Transfer-Encoding: gzip");
-    assert_eq!(line(&coded), Some(HeadProblem::TransferCoding(5)));
+    assert_eq!(line(&coded), Some(AnswerProblem::TransferCoding(5)));
 }
 
 #[test]
@@ -236,8 +234,71 @@ fn the_limit_of_a_head_does_not_depend_on_where_reads_end() {
             let failed = pieces.any(|piece| response.feed(piece).is_err());
             assert_eq!(failed, beyond > 0, "{beyond} {size}");
             assert_eq!(response.is_done(), beyond <= 0, "{beyond} {size}");
-            let wanted = (beyond > 0).then_some(HeadProblem::Long);
+            let wanted = (beyond > 0).then_some(AnswerProblem::Long);
             assert_eq!(response.problem, wanted, "{beyond} {size}");
+        }
+    }
+}
+
+/// Feeds pieces of this size. Returns why they cannot be read, and whether they are whole.
+fn problem_in_pieces(bytes: &[u8], size: usize) -> (Option<AnswerProblem>, bool) {
+    let mut response = Response::default();
+    let failed = bytes.chunks(size).any(|piece| response.feed(piece).is_err());
+    assert!(failed || response.problem.is_none());
+    assert!(!failed || response.problem.is_some(), "{size}");
+    (response.problem, response.is_done())
+}
+
+#[test]
+fn the_limit_of_what_is_around_chunks_does_not_depend_on_where_reads_end() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let limit = usize::from(CHUNK_LINE_LIMIT);
+    for beyond in [-1isize, 0, 1, 2, 5_000] {
+        let with = |begin: &str, fill: &str, end: &str| {
+            let so_many = limit.saturating_add_signed(beyond) - begin.len();
+            format!("{head}3\r\nabc\r\n{begin}{}{end}", fill.repeat(so_many))
+        };
+        for answer in [
+            with("1;", "x", "\nz\r\n0\r\n\r\n"),
+            with("", "0", "\n\r\n"),
+            with("", "0", "\n\n"),
+            with("0", ";", "\n\n"),
+            format!("{head}0\r\n{}\n", "a\n".repeat((limit + 2 * beyond.max(0) as usize) / 2)),
+            format!("{head}0\r\na:{}\r\n\n", "b".repeat(limit.saturating_add_signed(beyond) - 4)),
+        ] {
+            for size in [answer.len(), 1, 7, 4_096, limit - 1, limit, limit + 1] {
+                let wanted = if beyond > 0 {
+                    (Some(AnswerProblem::LongChunkLine), false)
+                } else {
+                    (None, true)
+                };
+                let begin = &answer[head.len()..head.len() + 20];
+                assert_eq!(
+                    problem_in_pieces(answer.as_bytes(), size),
+                    wanted,
+                    "{beyond} {size} {begin:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn another_protocol_is_named_wherever_reads_end() {
+    use OtherProtocol::{Http2, Ssh, Tls};
+    let settings = b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80".as_slice();
+    for (bytes, protocol) in [
+        (b"SSH-2.0-OpenSSH_9.2\r\n".as_slice(), Some(Ssh)),
+        (b"\x15\x03\x01\0\x02\x02\x46", Some(Tls)),
+        (b"\x16\x03\x03\0\x7a", Some(Tls)),
+        (settings, Some(Http2)),
+        (b"SSL no", None),
+        (b"220 mail.example ESMTP\r\n", None),
+        (b"\0\0\x12\x04\x05\0", None),
+    ] {
+        for size in 1..=bytes.len() {
+            let wanted = (Some(AnswerProblem::Foreign(protocol)), false);
+            assert_eq!(problem_in_pieces(bytes, size), wanted, "{size} {protocol:?} {bytes:?}");
         }
     }
 }
@@ -245,7 +306,7 @@ fn the_limit_of_a_head_does_not_depend_on_where_reads_end() {
 #[test]
 fn a_line_that_is_shown_has_no_secret() {
     let shown = |head: &str, line| {
-        let text = HeadProblem::Line(line).shown(head.as_bytes());
+        let text = AnswerProblem::Line(line).shown(head.as_bytes());
         text.map(|text| String::from_utf8(text.body).expect("it is text"))
     };
     let head = "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n more\r\nX: y\r\n";
