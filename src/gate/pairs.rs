@@ -174,7 +174,10 @@ pub(crate) fn most_metrics(rows: usize, servers: bool, own_drivers: bool) -> usi
 pub(crate) struct VaryingMetrics {
     /// A metric for each series and client count.
     pub metrics: Vec<PairedMetric>,
-    /// A sentence for each metric that no run of either side has, with the reason.
+    /// A sentence for each latency that is what a client observes and that no run of either side has, with
+    /// the reason.
+    pub latencies_left_out: Vec<String>,
+    /// A sentence for each other metric that no run of either side has, with the reason.
     pub left_out: Vec<String>,
 }
 
@@ -238,7 +241,11 @@ pub(crate) fn collect(
         };
         let left_out =
             format!("{metric} is left out for {rows}, no run of either side has it: {why}");
-        collected.left_out.push(left_out);
+        // Without it a comparison says nothing of what the server's users notice.
+        match metrics[place].when {
+            WhenCompared::Headline => collected.latencies_left_out.push(left_out),
+            _ => collected.left_out.push(left_out),
+        }
     }
     collected
 }

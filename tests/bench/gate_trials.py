@@ -184,6 +184,10 @@ class Bench:
         # A copy: a build meanwhile does not change what is measured.
         self.program.write_bytes(options.wsbench.read_bytes())
         self.program.chmod(0o755)
+        # What the lines of the file were measured with.
+        called = subprocess.run([self.program, "--version"], capture_output=True, text=True, check=True)
+        commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+        self.build = f"{called.stdout.strip()}, {commit.stdout.strip() or 'no commit'}"
         self.records = []
         if options.file.exists():
             self.records = [json.loads(line) for line in options.file.read_text().splitlines()]
@@ -264,7 +268,7 @@ class Bench:
         if done.returncode not in (0, 96, 98):
             raise Impossible(f"{name}: exit code {done.returncode}: {done.stderr.strip()}")
         judgement = json.loads(done.stdout)
-        record = {"row": name, "n": n, "fault": fault, "beside_a_compiler": busy,
+        record = {"row": name, "n": n, "build": self.build, "fault": fault, "beside_a_compiler": busy,
                   "seconds": round(seconds, 1), "exit": done.returncode, "pairs": 0,
                   "decisions": {}, "detectable": {}, "estimates": {}, "bad": [], "could_fail": False}
         for finding in judgement["findings"]:

@@ -280,6 +280,18 @@ fn a_server_that_does_not_start_fails_b_and_makes_a_invalid() {
         assert!(found(&output, whose, "no_process_lost", "A"), "{}", said(&output));
         expect_nothing_left(&world);
     };
+    // What is wrong with both is said of both.
+    let both_end = || {
+        let world = World::new(PUSHED);
+        let output = finish(&mut compare(&world, gone, gone, &[]));
+        expect_code(&output, 96);
+        let text = flat(&output);
+        for side in ["A", "B"] {
+            let said = format!("{side}: no_process_lost: the server did not start: the server `sh");
+            assert!(text.contains(&said), "{text}");
+        }
+        expect_nothing_left(&world);
+    };
     let b_listens_elsewhere = || {
         let world = World::new(PUSHED);
         let folder = world.path("").display().to_string();
@@ -293,6 +305,7 @@ fn a_server_that_does_not_start_fails_b_and_makes_a_invalid() {
     std::thread::scope(|scope| {
         scope.spawn(b_ends);
         scope.spawn(a_ends);
+        scope.spawn(both_end);
         scope.spawn(b_listens_elsewhere);
     });
 }

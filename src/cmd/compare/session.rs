@@ -384,17 +384,25 @@ impl<'a> PairSession<'a> {
 
     /// Ends the comparison if a run cannot be compared: without a sound A nothing can be said about
     /// B.
-    fn check_broken(&mut self, a: &RunQuality, b: &RunQuality) -> PairStep {
-        let (side, failed, kind) = match (a, b) {
-            (RunQuality::Broken(failed) | RunQuality::Invalid(failed), _) => {
-                ("A", failed, Kind::Check)
+    fn check_broken<'q>(&mut self, a: &'q RunQuality, b: &'q RunQuality) -> PairStep {
+        let unusable = |quality: &'q RunQuality| match quality {
+            RunQuality::Broken(failed) | RunQuality::Invalid(failed) => Some(failed),
+            RunQuality::Sound | RunQuality::Late(_) => None,
+        };
+        let (failed, kind) = match (a, b) {
+            // Both are said: what is wrong is then hardly one server's own.
+            (RunQuality::Broken(_) | RunQuality::Invalid(_), _) => {
+                ([unusable(a), unusable(b)], Kind::Check)
             }
-            (_, RunQuality::Invalid(failed)) => ("B", failed, Kind::Check),
+            (_, RunQuality::Invalid(failed)) => ([None, Some(failed)], Kind::Check),
             // A late A may still become a sound one.
-            (RunQuality::Sound, RunQuality::Broken(failed)) => ("B", failed, Kind::Exact),
+            (RunQuality::Sound, RunQuality::Broken(failed)) => ([None, Some(failed)], Kind::Exact),
             _ => return PairStep::Continue,
         };
-        self.fatal.extend(failed.iter().map(|check| check.finding(side, kind)));
+        for (side, failed) in ["A", "B"].into_iter().zip(failed) {
+            let failed = failed.into_iter().flatten();
+            self.fatal.extend(failed.map(|check| check.finding(side, kind)));
+        }
         PairStep::End
     }
 
@@ -497,6 +505,7 @@ impl<'a> PairSession<'a> {
             exact.iter_mut().for_each(pairs::say_how_to_tolerate);
         }
         judgement.always_shown.extend(self.setup.take());
+        judgement.always_shown.append(&mut samples.latencies_left_out);
         judgement.notes.extend_from_slice(&judgement.always_shown);
         judgement.findings.append(&mut self.fatal);
         judgement.findings.extend(exact);

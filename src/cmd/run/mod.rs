@@ -95,7 +95,7 @@ fn run_prepared(
     let with_remedy = |failure: Failure| failure.with_note(&kept_result(&out));
     reports.map_err(with_remedy)?;
     printed?;
-    saved?;
+    saved.map_err(|failure| failure.with_note(&kept_for_gate(&out)))?;
     let caught = ran.caught.or(drawn.map_err(with_remedy)?);
     Ok(caught.map_or(table.verdict.conclusion, Conclusion::from))
 }
@@ -106,6 +106,14 @@ fn kept_result(out: &Path) -> String {
         "the result is whole, in {}: `wsbench report {} --out FOLDER` writes all reports into another folder",
         out.join(RESULT_FILE).display(),
         out.display()
+    )
+}
+
+/// Says what stands in for a baseline that could not be written.
+fn kept_for_gate(out: &Path) -> String {
+    format!(
+        "the result is whole, in {}: `wsbench gate --baseline` takes that file as well",
+        out.join(RESULT_FILE).display()
     )
 }
 
