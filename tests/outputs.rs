@@ -209,6 +209,8 @@ fn a_baseline_is_written_into_a_device_and_it_stays_a_device() {
     let output = run_with_baseline(&world, &device("full"));
     expect_code(&output, 1);
     assert!(said(&output).contains("cannot write"), "{}", said(&output));
+    let remedy = "`wsbench gate --baseline` takes that file as well";
+    assert!(said(&output).contains(remedy), "{}", said(&output));
     // The run's own files are whole all the same.
     assert_eq!(world.summary()["rows"].as_array().map(Vec::len), Some(1));
     for name in ["null", "full"] {

@@ -356,6 +356,7 @@ fn missing_everywhere(figures: &[(Figure, Figure)]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::table_of_series;
 
     #[test]
     fn a_comparison_has_at_most_the_metrics_that_its_sides_can_have() {
@@ -430,6 +431,17 @@ mod tests {
         margins.tolerate("server_cpu_us_per_message", 500.0);
         assert_eq!(margins.of(growth, 8.0), 500.0);
         assert_eq!(margins.of("server_cpu_us_per_message", 0.05), MOST_MARGIN);
+    }
+
+    /// Without a latency a comparison says nothing of what a server's users notice.
+    #[test]
+    fn latencies_that_are_left_out_are_told_apart() {
+        let table = table_of_series(&[("a", 10)]);
+        let collected = collect(&[(&table, &table)], &Margins::default(), false, &[]);
+        let latencies = &collected.latencies_left_out;
+        assert!(!latencies.is_empty() && !collected.left_out.is_empty(), "{collected:?}");
+        assert!(latencies.iter().all(|text| text.contains("_latency_us_p")), "{latencies:?}");
+        assert!(!collected.left_out.iter().any(|text| text.contains("_latency_us_p")));
     }
 
     #[test]

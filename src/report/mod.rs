@@ -127,14 +127,14 @@ pub fn find_format(name: &str) -> Option<&'static Format> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::report::layer::{Layer, Way};
     use crate::report::table::Row;
     use crate::result::{CaseInfo, Header, RunResult};
 
     /// A run with such series and client counts that has recorded nothing.
-    pub(super) fn table_of_series(series: &[(&str, u32)]) -> Table {
+    pub(crate) fn table_of_series(series: &[(&str, u32)]) -> Table {
         let case = |(number, (series, clients)): (usize, &(&str, u32))| -> CaseInfo {
             let info = serde_json::json!({
                 "case": number, "series": series, "transport": "websocket", "clients": clients, "repeat": 0,
