@@ -220,8 +220,8 @@ class Bench:
             out = self.folder / "size"
             scenario = self.scenario(ONE)
             text = scenario.read_text() + (
-                f'[server]\nurl = "http://127.0.0.1:{{port}}"\ncommand = "'
-                f'{self.serve(scenario, fault).split(" @ ")[0]}"\n')
+                f'[server]\nurl = "http://127.0.0.1:{{port}}"\n'
+                f'command = {json.dumps(self.serve(scenario, fault).split(" @ ")[0].split())}\n')
             path = self.folder / "size.toml"
             path.write_text(text)
             call = [self.program, "run", path, "--out", out, "--reports", "csv", "-q"]
