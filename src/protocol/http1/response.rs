@@ -44,7 +44,8 @@ pub enum AnswerProblem {
     Long,
     /// The head has more fields than [`HEADERS_LIMIT`].
     ManyFields,
-    /// What stands around a chunk, or the trailer section, is longer than [`CHUNK_LINE_LIMIT`](state::CHUNK_LINE_LIMIT).
+    /// What stands around a chunk, or the trailer section, is longer than
+    /// [`CHUNK_LINE_LIMIT`](state::CHUNK_LINE_LIMIT).
     LongChunkLine,
 }
 
