@@ -435,7 +435,7 @@ mod tests {
 
     /// Without a latency a comparison says nothing of what a server's users notice.
     #[test]
-    fn latencies_that_are_left_out_are_told_apart() {
+    fn latencies_that_are_left_out_have_a_list_of_their_own() {
         let table = table_of_series(&[("a", 10)]);
         let collected = collect(&[(&table, &table)], &Margins::default(), false, &[]);
         let latencies = &collected.latencies_left_out;

@@ -56,10 +56,9 @@ impl FailedCheck {
     }
     /// Returns it as a finding that fails. What a process wrote last stays in lines of its own.
     pub fn finding(&self, side: &str, kind: Kind) -> Finding {
-        let said = self.result.text.as_str();
-        let (text, output) = match said.split_once('\n') {
+        let (text, output) = match self.result.text.split_once('\n') {
             Some((text, output)) => (text, vec![output.to_owned()]),
-            None => (said, Vec::new()),
+            None => (self.result.text.as_str(), Vec::new()),
         };
         Finding {
             decision: Decision::Fail,

@@ -22,7 +22,7 @@ use crate::record::MOST_DRIVER_LATENESS_NS;
 use crate::scenario;
 use crate::time::{Delay, JitterDistribution, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries, Transport};
-use crate::units::{SECOND_NS, human_ns};
+use crate::units::{SECOND_NS, human_ns, listed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most clients of one case: more than two machines' worth of ports and memory.
@@ -495,7 +495,7 @@ fn refuse_keys_of_others(fields: &mut Fields<'_>, transport: &Transport) {
             format!(
                 "{} is a setting of {}, not of the transport {:?}",
                 key.name,
-                owners.join(" and "),
+                listed(&owners),
                 transport.name
             ),
         );
