@@ -379,8 +379,8 @@ pub mod internals {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, Instructions,
             KernelAudit, KernelCounts, LostProcess, MemoryReading, ProcessActivity, ProcessRole,
-            ReceiveTimestamps, RunResult, SCHEMA, Seconds, ServerEnd, SocketChange, StopReason,
-            Uncounted,
+            ReceiveTimestamps, RunResult, SCHEMA, ScenarioSource, Seconds, ServerEnd, SocketChange,
+            StopReason, Uncounted,
         };
         /// `result.jsonl`: written line by line, and read back.
         pub mod file {

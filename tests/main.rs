@@ -92,5 +92,7 @@ mod try_urls;
 /// Outputs that nobody reads, and what ends the wait.
 mod unread_outputs;
 mod unsaid;
+/// Reports that say what their rows give.
+mod verify;
 /// What clients send, end to end.
 mod workloads;

@@ -481,6 +481,8 @@ fn files_are_written_whole_and_read_back() {
     };
     rows(&mut read);
     rows(&mut expected);
+    // It came from a file, and the other did not.
+    expected.sources.clone_from(&read.sources);
     assert_eq!(read, expected);
     let mut names: Vec<String> = std::fs::read_dir(&out)
         .unwrap()
@@ -508,7 +510,7 @@ fn failures_name_the_path_or_the_format() {
     assert_eq!(std::fs::read_dir(dir.path().join("out")).unwrap().count(), 1);
     let error = command::formats(&["pdf".to_owned()]).err().unwrap();
     assert_eq!(error.kind, FailureKind::Usage);
-    assert!(error.message.contains("text, csv, json, png"), "{error}");
+    assert!(error.message.contains("text, csv, json, html, png"), "{error}");
 }
 
 fn amount() -> impl Strategy<Value = u64> {
@@ -559,7 +561,11 @@ fn anything() -> impl Strategy<Value = RunResult> {
                 });
             }
             if has(4) {
-                result.ends.push(End { reason: StopReason::Complete, wall_ns: n[15] });
+                result.ends.push(End {
+                    reason: StopReason::Complete,
+                    wall_ns: n[15],
+                    sha256: None,
+                });
             }
         }
         result
@@ -618,7 +624,9 @@ proptest! {
     #[test]
     fn any_result_can_be_drawn(result in anything()) {
         let drawn = find_format("png").unwrap().render(&summarise(&result));
-        prop_assert_eq!(drawn.len(), 8);
+        prop_assert_eq!(drawn.len(), 10);
+        let page = find_format("html").unwrap().render(&summarise(&result));
+        prop_assert!(!page[0].bytes.is_empty());
     }
 }
 

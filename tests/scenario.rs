@@ -14,6 +14,7 @@ use wsbench::internals::config::SourceText;
 use wsbench::internals::error::FailureKind;
 use wsbench::internals::os::{Conntrack, Machine};
 use wsbench::internals::plan::{Preflight, Resolved, resolve};
+use wsbench::internals::result::ScenarioSource;
 use wsbench::internals::scenario;
 
 /// The two-core machine of the reference figures.
@@ -664,7 +665,8 @@ fn a_setting_of_the_bundled_server_alone_is_a_warning_on_a_server_of_ones_own() 
         );
         let Resolved { plan, limits, warnings } = resolved(&text, &[]).expect("a scenario");
         let preflight = Preflight::new(&plan, &machine());
-        let shown = Prepared { plan, limits, preflight, warnings: warnings.clone() };
+        let source = ScenarioSource::default();
+        let shown = Prepared { plan, limits, preflight, warnings: warnings.clone(), source };
         (warnings, render(&shown, PlanFormat::Text).expect("a text"))
     };
     let own = "[server]\nurl = \"http://127.0.0.1:9\"\n";

@@ -15,7 +15,7 @@ pub(crate) use history::{
     HistoryShowArgs,
 };
 pub(crate) use output::{
-    DrawArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs,
+    DrawArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs, VerifyArgs,
 };
 pub(crate) use run::{InitArgs, PlanArgs, RunArgs, RunOutputArgs, ScenarioArgs, TryArgs};
 pub(crate) use serve::{RelayArgs, ServeArgs, parse_kind, parse_payload_size, parse_rate};
@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Render result files again, also from other machines
     Report(ReportArgs),
+    /// Make the figures of a report again from its rows, and compare
+    Verify(VerifyArgs),
     /// Compare a result with a baseline: a gate for CI
     Gate(GateArgs),
     /// Compare two servers, or two builds, by pairs of runs

@@ -23,9 +23,9 @@ pub(crate) struct OutputArgs {
 /// The reports of runs, and what is printed of them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReportingArgs {
-    /// The reports to write: text, csv, json, png, or none
+    /// The reports to write: text, csv, json, html, png, or none
     #[arg(
-        long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png",
+        long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,html,png",
         help_heading = OUTPUT
     )]
     pub reports: Vec<String>,
@@ -71,6 +71,21 @@ pub(crate) struct ReportArgs {
     /// What to write and print
     #[command(flatten)]
     pub reporting: ReportingArgs,
+}
+
+/// The arguments of `wsbench verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 every figure is what the rows give; 96 one is not, or a law
+of the rows does not hold.
+
+Examples:
+  wsbench verify report.html
+  wsbench verify reports/quick-20261125T224812Z")]
+pub(crate) struct VerifyArgs {
+    /// Reports (report.html), folders of runs, or result files
+    #[arg(value_name = "FILE", required = true)]
+    pub paths: Vec<PathBuf>,
 }
 
 /// The arguments of the process that draws pictures.

@@ -25,6 +25,7 @@ mod serve;
 mod stdout;
 mod table;
 mod try_urls;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::error::Outcome;
@@ -65,6 +66,7 @@ fn run(command: Command) -> Outcome<Conclusion> {
         Command::Model(args) => model::run(&args).map(passed),
         Command::Init(args) => init::run(&args).map(passed),
         Command::Report(args) => report::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Calibrate(args) => compare::calibrate(&args),

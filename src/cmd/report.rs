@@ -195,7 +195,8 @@ pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&Format]) -> Out
     let several = results.len() > 1;
     let mut done = Report { tables: Vec::new(), parts: Vec::new() };
     for (result, files) in results {
-        let table = summarise_and_judge(&result);
+        let mut table = summarise_and_judge(&result);
+        table.sources.clone_from(&files);
         let folder = out.map(|out| if several { out.join(folder(&table)) } else { out.to_owned() });
         if let Some(folder) = &folder {
             write_all(&table, folder, formats)?;

@@ -1,6 +1,7 @@
 //! A configuration file's text, the `--set` arguments given with it, and locations in them.
 
-use crate::config::sensitive::override_shown;
+use crate::config::sensitive::{override_shown, without_users};
+use crate::secret;
 use std::ops::Range;
 
 /// Which text a setting came from.
@@ -84,6 +85,13 @@ impl SourceText {
             }
             Origin::Whole | Origin::Argument(_) => self.name.clone(),
         }
+    }
+
+    /// Returns the text and the overrides as they may be shown: without secrets.
+    pub(crate) fn shown(&self) -> (String, Vec<String>) {
+        let line = |line: &str| secret::redact(&without_users(line)).into_owned();
+        let lines: Vec<String> = self.text.lines().map(line).collect();
+        (lines.join("\n"), self.overrides.iter().map(|given| override_shown(given)).collect())
     }
 
     /// Returns the number of the line that holds an offset, from 1.

@@ -13,6 +13,7 @@ pub(crate) mod chapter;
 pub(crate) mod check;
 mod column;
 pub(crate) mod conclusion;
+mod drawing;
 mod figure;
 pub(crate) mod finding;
 pub(crate) mod format;
@@ -35,6 +36,7 @@ use std::thread::{self, Builder, ScopedJoinHandle};
 pub use conclusion::Conclusion;
 pub(crate) use figure::Absence;
 pub use figure::Figure;
+pub(crate) use format::html::{REPORT_FILE, attached_results};
 pub use summary::summarise;
 pub use table::Table;
 
@@ -118,8 +120,13 @@ fn join_or_make<T>(thread: io::Result<ScopedJoinHandle<'_, T>>, make: impl FnOnc
 }
 
 /// Every format.
-pub static FORMATS: &[&Format] =
-    &[&format::text::TEXT, &format::csv::CSV, &format::json::JSON, &format::png::PNG];
+pub static FORMATS: &[&Format] = &[
+    &format::text::TEXT,
+    &format::csv::CSV,
+    &format::json::JSON,
+    &format::html::HTML,
+    &format::png::PNG,
+];
 
 /// The format of a name.
 pub fn find_format(name: &str) -> Option<&'static Format> {

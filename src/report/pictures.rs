@@ -104,6 +104,45 @@ pub struct DistributionPicture {
     pub known_from_us: f64,
     /// The timers' stated error, in µs: a measured latency may be later than the law by this.
     pub late_us: f64,
+    /// The same by rising quantile, with the rare long ones spread out, as far as there are values enough.
+    pub tail: Vec<AtQuantile>,
+}
+
+/// The latency that a share of deliveries does not exceed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AtQuantile {
+    /// The share of deliveries, from 0 to below 1.
+    pub quantile: f64,
+    /// As measured, in µs.
+    pub measured_us: Option<f64>,
+    /// By the law, in µs.
+    pub law_us: Option<f64>,
+}
+
+/// How often each latency came in each moment of a case's seconds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct HeatMap {
+    /// Seconds from the case's start at which the first column begins.
+    pub from_s: u32,
+    /// Seconds of a column.
+    pub column_s: u32,
+    /// Columns.
+    pub columns: u32,
+    /// The edges of the bins, in µs, rising: one more than bins.
+    pub edges_us: Vec<f64>,
+    /// Values by column and bin, as far as there are any.
+    pub cells: Vec<HeatCell>,
+}
+
+/// Values of one column in one bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeatCell {
+    /// The column, from 0.
+    pub column: u32,
+    /// The bin, from 0.
+    pub bin: u32,
+    /// Values, of all repeats together.
+    pub count: u64,
 }
 
 /// What the axis of a distribution ends at.

@@ -13,9 +13,11 @@ use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::pictures::{DistributionPicture, Pictures};
 use crate::report::time_quality::TimeQuality;
 use crate::report::time_series::TimeSeries;
+use crate::result::ScenarioSource;
 use crate::units::{human_ns, human_us};
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 /// Why nothing is known of an update's number and age.
 pub(super) const NO_STAMP: &str = "the messages carry no stamp of wsbench";
@@ -33,6 +35,14 @@ pub struct Table {
     pub build: String,
     /// The machine, by the name of the property.
     pub host: Vec<(String, String)>,
+    /// What the scenario says of itself; empty if that is nothing.
+    pub about: String,
+    /// What the user wrote, if the result has kept it.
+    pub source: Option<ScenarioSource>,
+    /// The seed of everything random, if the plan says it.
+    pub seed: Option<u64>,
+    /// The files that it was made from, if they are to be shown beside it.
+    pub sources: Vec<PathBuf>,
     /// Result files that were merged.
     pub parts: usize,
     /// Seconds that the run took, all merged files together.

@@ -27,6 +27,7 @@ use crate::result::seconds::{LinePlace, SecondRow, Seconds};
 use crate::result::{CaseEnd, DriverEnd, End, Header, OLDER_SCHEMAS, RunResult, SCHEMA, ServerEnd};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -171,6 +172,8 @@ pub struct Writer {
     /// Bytes that were written.
     offset: u64,
     line: Vec<u8>,
+    /// Of all lines that were written.
+    digest: Sha256,
 }
 
 impl Writer {
@@ -180,7 +183,13 @@ impl Writer {
     /// If the file cannot be made or written.
     pub fn create(path: &Path, header: &Header) -> Outcome<Writer> {
         let file = File::create(path).map_err(at(format!("cannot create {}", path.display())))?;
-        let mut writer = Writer { path: Arc::from(path), file, offset: 0, line: Vec::new() };
+        let mut writer = Writer {
+            path: Arc::from(path),
+            file,
+            offset: 0,
+            line: Vec::new(),
+            digest: Sha256::new(),
+        };
         writer.write(&Line::Header(Box::new(header.clone())))?;
         Ok(writer)
     }
@@ -191,9 +200,17 @@ impl Writer {
     pub fn write(&mut self, line: &Line) -> Outcome<()> {
         let doing = || format!("cannot write {}", self.path.display());
         self.line.clear();
-        serde_json::to_writer(&mut self.line, line).map_err(at(doing()))?;
+        match line {
+            Line::End(end) => {
+                let sha256 = Some(hexadecimal(self.digest.clone()));
+                let end = Line::End(End { sha256, ..end.clone() });
+                serde_json::to_writer(&mut self.line, &end).map_err(at(doing()))?;
+            }
+            line => serde_json::to_writer(&mut self.line, line).map_err(at(doing()))?,
+        }
         self.line.push(b'\n');
         self.file.write_all(&self.line).map_err(at(doing()))?;
+        self.digest.update(&self.line);
         self.offset += self.line.len() as u64;
         Ok(())
     }
@@ -205,6 +222,56 @@ impl Writer {
         let place = LinePlace { second: line.second, file: self.path.clone(), offset: self.offset };
         self.write(&Line::Second(Box::new(line)))?;
         Ok(place)
+    }
+}
+
+fn hexadecimal(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The lines of a result file before its last one, and what that says of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct LinesDigest {
+    /// Lines.
+    pub count: u64,
+    /// Their SHA-256, in hexadecimal.
+    pub found: String,
+    /// The one that the last line says; `None` if it says none.
+    pub written: Option<String>,
+    /// Whether the file has an end.
+    pub ended: bool,
+}
+
+/// Returns the digest of a file's lines, and the one that the file says.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn lines_digest(mut input: impl BufRead) -> io::Result<LinesDigest> {
+    let mut digest = Sha256::new();
+    let mut out = LinesDigest::default();
+    let mut text = Vec::new();
+    loop {
+        let length = read_line(&mut input, &mut text)?;
+        if length == 0 {
+            out.found = hexadecimal(digest);
+            return Ok(out);
+        }
+        out.count += 1;
+        // Another line may not begin like this.
+        if text.starts_with(b"{\"end\"")
+            && let Ok(Line::End(end)) = serde_json::from_slice(&text)
+        {
+            out.ended = true;
+            out.written = end.sha256;
+            out.found = hexadecimal(digest);
+            // A line behind the end was never written.
+            let rest = read_line(&mut input, &mut text)?;
+            if rest > 0 {
+                out.found.push_str(" and more");
+            }
+            return Ok(out);
+        }
+        digest.update(&text[..]);
     }
 }
 

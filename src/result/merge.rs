@@ -155,7 +155,7 @@ mod tests {
                 result.cases.values_mut().for_each(|c| in_order(&mut c.drivers));
                 if ended {
                     let reason = StopReason::Complete;
-                    result.ends.push(End { reason, wall_ns: u64::from(started) });
+                    result.ends.push(End { reason, wall_ns: u64::from(started), sha256: None });
                 }
                 result
             },

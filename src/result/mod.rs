@@ -69,6 +69,21 @@ pub struct Header {
     /// results with other limits still merge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Value>,
+    /// What the user wrote; absent from files of a version that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ScenarioSource>,
+}
+
+/// A scenario as it was written, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScenarioSource {
+    /// The file's name, as it was given.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// The arguments of `--set`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
 }
 
 /// What a case was to be.
@@ -383,4 +398,8 @@ pub struct End {
     pub reason: StopReason,
     /// Nanoseconds that the run took.
     pub wall_ns: u64,
+    /// SHA-256 (FIPS 180-4) of all lines before this one, in hexadecimal; absent from files of a version that
+    /// wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }

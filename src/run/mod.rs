@@ -185,7 +185,7 @@ pub(crate) async fn run(
         }
         Some(EarlyEnd::ServerNotReady) => StopReason::ServerNotReady,
     };
-    sink.write(Line::End(End { reason, wall_ns: now_ns() - began }))?;
+    sink.write(Line::End(End { reason, wall_ns: now_ns() - began, sha256: None }))?;
     let caught = match early {
         Some(EarlyEnd::Signal(caught)) => Some(caught),
         _ => None,
@@ -218,6 +218,7 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
         cases: plan.cases.iter().map(|case| info(plan, case)).collect(),
         curves: plan::predict_costs(plan),
         limits: Vec::new(),
+        source: None,
     }
 }
 

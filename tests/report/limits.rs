@@ -311,7 +311,8 @@ fn a_look_at_the_end_of_a_case_sees_all_of_it_and_what_ran_before() {
 #[test]
 fn a_run_that_a_limit_ended_fails_whatever_came_after() {
     let mut result = chapter(&[limit("faults == 0")]);
-    result.ends = vec![End { reason: StopReason::Limit("it was slow".to_owned()), wall_ns: 1 }];
+    result.ends =
+        vec![End { reason: StopReason::Limit("it was slow".to_owned()), wall_ns: 1, sha256: None }];
     let table = summarise_and_judge(&result);
     assert_eq!(table.verdict.conclusion.exit_code(), 99);
     assert_eq!(table.verdict.status.name(), "partial");

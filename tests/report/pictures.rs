@@ -149,7 +149,7 @@ fn curves_cross_where_arithmetic_says() {
     assert!((crossing.bytes_per_s / 217.2 - 1.0).abs() < 1e-9);
     assert_eq!((&*crossing.a, &*crossing.b), ("polling", "websocket"));
     assert_eq!((&*crossing.cheaper_below, &*crossing.cheaper_above), ("websocket", "polling"));
-    let csv = text(&table, "csv", 5);
+    let csv = text(&table, "csv", 6);
     assert!(csv.contains("polling,polling,1.710236,,217.2,websocket\n"), "{csv}");
     draw("planned", &result);
 }

@@ -128,6 +128,7 @@ pub fn planned(series: &[Series], counts: &[u32]) -> RunResult {
         cases,
         curves: Vec::new(),
         limits: Vec::new(),
+        source: None,
     })
 }
 
@@ -139,7 +140,7 @@ pub fn complete(series: &[Series], counts: &[u32]) -> RunResult {
         let case = case(&info, series.unwrap_or(Series("null", "null")));
         result.cases.insert(info.case, case);
     }
-    result.ends.push(End { reason: StopReason::Complete, wall_ns: 200 * SECOND_NS });
+    result.ends.push(End { reason: StopReason::Complete, wall_ns: 200 * SECOND_NS, sha256: None });
     result
 }
 

@@ -24,6 +24,7 @@ use crate::error::{Outcome, at};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::{Estimate, Plan, Preflight, Resolved, estimate, resolve};
+use crate::result::ScenarioSource;
 use crate::scenario;
 use crate::scenario::ScenarioFile;
 use crate::units::human_ns;
@@ -45,6 +46,8 @@ pub struct Prepared {
     pub preflight: Preflight,
     /// What is legal and probably a mistake.
     pub warnings: Vec<String>,
+    /// What the user wrote, without secrets.
+    pub source: ScenarioSource,
 }
 
 /// Reads a scenario, makes its plan and compares it with the machine.
@@ -67,7 +70,10 @@ pub(in crate::cmd) fn prepare_file(
 ) -> Result<Prepared, Diagnostics> {
     let Resolved { plan, limits, warnings } = resolve(file, machine)?;
     let preflight = Preflight::new(&plan, machine);
-    Ok(Prepared { plan, limits, preflight, warnings })
+    // Secrets are known once the settings are read.
+    let (text, overrides) = file.source.shown();
+    let source = ScenarioSource { name: file.source.name.clone(), text, overrides };
+    Ok(Prepared { plan, limits, preflight, warnings, source })
 }
 
 /// Prepares the scenario of a command line, with its heads, for this machine.
@@ -98,7 +104,7 @@ pub fn render(prepared: &Prepared, format: PlanFormat) -> Outcome<String> {
 }
 
 fn render_json(prepared: &Prepared) -> Outcome<String> {
-    let Prepared { plan, limits, preflight, warnings } = prepared;
+    let Prepared { plan, limits, preflight, warnings, .. } = prepared;
     let estimates: Vec<Estimate> = plan.cases.iter().map(|case| estimate(plan, case)).collect();
     let value = serde_json::json!({
         "plan": plan.to_public_json(),
@@ -114,7 +120,7 @@ fn render_json(prepared: &Prepared) -> Outcome<String> {
 }
 
 fn render_text(prepared: &Prepared) -> String {
-    let Prepared { plan, limits, preflight, warnings } = prepared;
+    let Prepared { plan, limits, preflight, warnings, .. } = prepared;
     let mut out = String::new();
     let total: u64 = plan.cases.iter().map(|case| estimate(plan, case).duration_ns).sum();
     let count = plan.cases.len();

@@ -118,9 +118,10 @@ fn kept_for_gate(out: &Path) -> String {
 }
 
 fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome> {
-    let Prepared { plan, limits, .. } = prepared;
+    let Prepared { plan, limits, source, .. } = prepared;
     let mut header = run::header(plan, now_text(), os::describe());
     header.limits = limits_to_json(limits);
+    header.source = Some(source.clone());
     let watch = LimitWatch::new(limits);
     run::runtime()?.block_on(async {
         let mut signals = Signals::catch().map_err(at("cannot listen for signals"))?;

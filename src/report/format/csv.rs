@@ -22,9 +22,10 @@ pub(crate) const CSV: Format = Format {
         ("latency.csv", latency),
         ("trace.csv", pictures::trace),
         ("distribution.csv", pictures::distribution),
+        ("percentiles.csv", pictures::percentiles),
         ("break-even.csv", pictures::break_even),
     ],
-    streams: &[("timeseries.csv", timeseries)],
+    streams: &[("timeseries.csv", timeseries), ("heat.csv", pictures::heat)],
     own_process: false,
 };
 

@@ -5,7 +5,7 @@
 use crate::predict::{Component, Distribution};
 use crate::record::Metric;
 use crate::report::figure::Figure;
-use crate::report::pictures::{AxisEnd, DistributionPicture, Share};
+use crate::report::pictures::{AtQuantile, AxisEnd, DistributionPicture, Share};
 use crate::report::summary::group::Group;
 use crate::report::time_quality::TimeQuality;
 use hdrhistogram::Histogram;
@@ -14,6 +14,10 @@ use hdrhistogram::Histogram;
 const POINTS: f64 = 200.0;
 /// Points of a law's curved piece.
 const BENDS: u32 = 48;
+/// Quantiles between 90 % and 99 %, and as many between 99 % and 99.9 %.
+const STEPS_OF_A_NINE: f64 = 20.0;
+/// To which number of nines quantiles go.
+const NINES: u32 = 6;
 
 /// What was measured in all repeats beside the law of the plan.
 pub(super) fn distribution(
@@ -39,7 +43,48 @@ pub(super) fn distribution(
         top: if worst >= top_ns { AxisEnd::Law } else { top },
         known_from_us: if measured.is_some() { least_ns / 1e3 } else { 0.0 },
         late_us: late_ns / 1e3,
+        tail: tail(measured, times, law),
     }
+}
+
+/// Both latencies at quantiles that have the same distance on a scale of nines, to the last one that the
+/// values suffice for.
+fn tail(
+    measured: Option<&Histogram<u64>>,
+    times: &TimeQuality,
+    law: Option<&Distribution>,
+) -> Vec<AtQuantile> {
+    let quantile = |n: u32| 1.0 - 10f64.powf(-f64::from(n) / STEPS_OF_A_NINE);
+    let at = |quantile: f64| AtQuantile {
+        quantile,
+        measured_us: measured
+            .and_then(|all| times.known(Figure::quantile_us(all, quantile)).value()),
+        law_us: law.map(|law| inverse(law, quantile) / 1e3),
+    };
+    let mut all: Vec<AtQuantile> =
+        (0..=STEPS_OF_A_NINE as u32 * NINES).map(|n| at(quantile(n))).collect();
+    // A prediction alone is drawn as far as the third nine.
+    let end = match all.iter().rposition(|point| point.measured_us.is_some()) {
+        Some(last) => last + 1,
+        None if law.is_some() => 3 * STEPS_OF_A_NINE as usize + 1,
+        None => 0,
+    };
+    all.truncate(end);
+    all
+}
+
+/// Returns the least latency that such a share does not exceed, by halving.
+fn inverse(law: &Distribution, share: f64) -> f64 {
+    let mut low = law.least_ns();
+    let mut high = law.worst_ns();
+    if law.at_most(low) >= share {
+        return low;
+    }
+    for _ in 0..60 {
+        let middle = low + (high - low) / 2.0;
+        if law.at_most(middle) >= share { high = middle } else { low = middle }
+    }
+    high
 }
 
 /// The latency to which the measured curve is drawn, in nanoseconds, and what it is.

@@ -59,6 +59,7 @@ fn result(scenario: &Scenario, report: &SeedReport) -> RunResult {
         cases: vec![info(scenario, report)],
         curves: Vec::new(),
         limits: Vec::new(),
+        source: None,
     });
     let mut case = CaseResult::default();
     case.add_window(0, &report.window);
@@ -86,7 +87,7 @@ fn result(scenario: &Scenario, report: &SeedReport) -> RunResult {
         ..CaseEnd::default()
     });
     result.cases.insert(0, case);
-    result.ends.push(End { reason: StopReason::Complete, wall_ns: report.ended_ns });
+    result.ends.push(End { reason: StopReason::Complete, wall_ns: report.ended_ns, sha256: None });
     result
 }
 

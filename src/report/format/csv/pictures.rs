@@ -1,9 +1,10 @@
 //! The numbers behind the pictures: single messages, whole distributions, curves.
 
-use crate::record::{TraceEvent, TraceKind};
-use crate::report::format::csv::{CsvColumn, decimals, lines, plain, tidy};
-use crate::report::pictures::{Share, Trace};
+use crate::record::{Metric, TraceEvent, TraceKind};
+use crate::report::format::csv::{CsvColumn, cell, decimals, lines, plain, tidy};
+use crate::report::pictures::{AtQuantile, Share, Trace};
 use crate::report::table::{Row, Table};
+use std::io::{self, Write};
 
 fn us(ns: i64) -> String {
     decimals(ns as f64 / 1e3)
@@ -89,4 +90,47 @@ pub(crate) fn break_even(table: &Table) -> Vec<u8> {
         ]
     });
     lines(&head, points.chain(crossings))
+}
+
+/// A row for each quantile of a delivery latency, as far as there are values enough.
+pub(crate) fn percentiles(table: &Table) -> Vec<u8> {
+    fn us(us: Option<f64>) -> String {
+        us.map_or_else(String::new, decimals)
+    }
+    let columns: [CsvColumn<(&Row, &AtQuantile)>; 5] = [
+        ("series", |(row, _)| row.series.clone()),
+        ("clients", |(row, _)| row.clients.to_string()),
+        ("quantile", |(_, point)| format!("{:.7}", point.quantile)),
+        ("measured_us", |(_, point)| us(point.measured_us)),
+        ("law_us", |(_, point)| us(point.law_us)),
+    ];
+    let rows = table.rows.iter();
+    tidy(&columns, rows.flat_map(|r| r.distribution.tail.iter().map(move |point| (r, point))))
+}
+
+/// A row for each cell of a heat map: how many values of a latency came in a moment.
+pub(crate) fn heat(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "series,clients,metric,from_s,until_s,latency_from_us,latency_until_us,values")?;
+    let shown = Metric::ALL.into_iter().filter(|metric| metric.is_headline());
+    for (row, metric) in table.rows.iter().flat_map(|r| shown.clone().map(move |m| (r, m))) {
+        let map = row.seconds.heat(metric, u32::MAX)?;
+        let series = cell(&row.series);
+        let mut lines = ::csv::Writer::from_writer(&mut *out);
+        for cell in &map.cells {
+            let from_s = map.from_s + cell.column * map.column_s;
+            let bin = cell.bin as usize;
+            lines.write_record([
+                series.as_str(),
+                &row.clients.to_string(),
+                metric.name(),
+                &from_s.to_string(),
+                &(from_s + map.column_s).to_string(),
+                &decimals(map.edges_us[bin]),
+                &decimals(map.edges_us[bin + 1]),
+                &cell.count.to_string(),
+            ])?;
+        }
+        lines.flush()?;
+    }
+    Ok(())
 }

@@ -1,13 +1,13 @@
 //! A chart of clusters, one for each client count: bars or ranges with their values above them.
 
 use crate::record::TRACED_EVENTS;
+use crate::report::drawing::axis;
+use crate::report::drawing::axis::AxisScale;
+use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::palette;
+use crate::report::drawing::stroke;
+use crate::report::drawing::text::{GREY, INK, Pen};
 use crate::report::figure::Figure;
-use crate::report::format::png::axis;
-use crate::report::format::png::axis::AxisScale;
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::palette;
-use crate::report::format::png::stroke;
-use crate::report::format::png::text::{GREY, INK, Pen};
 use plotters::coord::combinators::WithKeyPoints;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::coord::types::RangedCoordi32;
@@ -52,6 +52,8 @@ pub(crate) struct Mark {
     pub shape: Shape,
     pub lines: Vec<String>,
     pub colour: RGBColor,
+    /// The label of the series that it shows; empty if it shows none.
+    pub series: String,
 }
 
 /// The marks of a client count.
@@ -80,13 +82,33 @@ impl Mark {
         match figure {
             Figure::Known(value) => {
                 let lines = vec![format!("{}{sign}", show(*value))];
-                Mark { shape: Shape::Bar(*value), lines, colour }
+                Mark { shape: Shape::Bar(*value), lines, colour, series: String::new() }
             }
             Figure::Absent(absence) => Mark::absent(&absence.why),
         }
     }
     pub(crate) fn absent(why: &str) -> Mark {
-        Mark { shape: Shape::Absent(why.to_owned()), lines: vec!["n/a".to_owned()], colour: GREY }
+        Mark {
+            shape: Shape::Absent(why.to_owned()),
+            lines: vec!["n/a".to_owned()],
+            colour: GREY,
+            series: String::new(),
+        }
+    }
+    /// The same mark, of a series.
+    pub(crate) fn of(self, series: &str) -> Mark {
+        Mark { series: series.to_owned(), ..self }
+    }
+    /// What is said of it where it is pointed at.
+    fn title(&self, cluster: &str) -> String {
+        let what = match &self.shape {
+            Shape::Absent(why) => format!("n/a: {why}"),
+            _ => self.lines.join(", "),
+        };
+        match self.series.as_str() {
+            "" => format!("{cluster} clients: {what}"),
+            series => format!("{series} at {cluster} clients: {what}"),
+        }
     }
 }
 
@@ -223,7 +245,14 @@ impl Layout<'_> {
             for (j, mark) in cluster.marks.iter().enumerate() {
                 let aside = j as f32 - (cluster.marks.len() as f32 - 1.0) / 2.0;
                 let x = middle(i) + (aside * self.slot) as i32;
-                self.mark(plot, mark, x, foot)?;
+                let what = mark.title(&cluster.label);
+                let title = match panel.title {
+                    "" => what,
+                    title => format!("{title}: {what}"),
+                };
+                let series = Some(mark.series.as_str()).filter(|series| !series.is_empty());
+                let group = PictureGroup { series, title: Some(&title), axes: None };
+                group.draw(&plot.use_screen_coord(), || self.mark(plot, mark, x, foot))?;
             }
         }
         Ok(())

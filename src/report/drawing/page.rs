@@ -1,9 +1,9 @@
 //! Title, legend and footnotes of every picture.
 
-use crate::report::format::png::canvas::{Area, Drawn, picture};
-use crate::report::format::png::text::{GREY, Pen};
-use crate::report::format::png::{INVALID, Table};
-use crate::report::format::png::{panel, stroke};
+use crate::report::drawing::canvas::{Area, Drawn, picture};
+use crate::report::drawing::text::{GREY, Pen};
+use crate::report::drawing::{INVALID, Table};
+use crate::report::drawing::{panel, stroke};
 use crate::report::table::Status;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
@@ -91,8 +91,8 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Returns a PNG file. `charts` draws on the area that is left.
-    pub(crate) fn draw(mut self, charts: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
+    /// Returns an SVG document. `charts` draws on the area that is left.
+    pub(crate) fn draw(mut self, charts: impl FnOnce(&Area) -> Drawn) -> String {
         if self.absent.is_some() {
             (self.keys, self.footnotes) = Default::default();
         }

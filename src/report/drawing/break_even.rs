@@ -1,10 +1,10 @@
 //! Bytes of a client by the rate of updates, and the rates at which two series need the same.
 
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::page::Page;
-use crate::report::format::png::plot::{Axis, Plot};
-use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{axis, palette, show_bytes, stroke};
+use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::page::Page;
+use crate::report::drawing::plot::{Axis, AxisUnit, Plot};
+use crate::report::drawing::text::{GREY, INK, Pen};
+use crate::report::drawing::{axis, palette, show_bytes, stroke};
 use crate::report::pictures::Costs;
 use crate::report::table::{Crossing, Table};
 use crate::units::{thousands, three};
@@ -34,7 +34,7 @@ const RATES: [(f64, &str); 8] = [
     (1000.0, "1,000 per second"),
 ];
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let costs = &table.pictures.costs;
     let mut footnotes = vec![format!(
         "Predicted by arithmetic, not measured: bytes of IP packets with acknowledgements, both \
@@ -85,9 +85,12 @@ fn chart(table: &Table, costs: &Costs, area: &Area) -> Drawn {
         to: (width as i32 - RIM[2], height as i32 - RIM[3]),
         x: Axis { span: (least, most), log: true, ticks: named.collect() },
         y: Axis { span: (span.start, span.end), log: true, ticks: decades.collect() },
+        units: (AxisUnit::Rate, AxisUnit::Bytes),
         size: 21.0,
     };
-    plot.frame()?;
+    let axes = plot.axes();
+    let group = PictureGroup { axes: Some(&axes), ..PictureGroup::default() };
+    group.draw(area, || plot.frame())?;
     let grey = LABEL.colour(GREY);
     area.draw_text("bytes per second and client", &grey.at(HPos::Left), (0, 12))?;
     let middle = ((plot.from.0 + plot.to.0) / 2, height as i32 - 22);
@@ -109,7 +112,8 @@ fn chart(table: &Table, costs: &Costs, area: &Area) -> Drawn {
         let line: Vec<(f64, f64)> =
             curve.points.iter().map(|p| (p.rate_hz, p.ip_bytes_per_s)).collect();
         let parts = plot.within(&line);
-        plot.line(&line, colour(&curve.series), 5)?;
+        let group = PictureGroup { series: Some(&curve.series), ..PictureGroup::default() };
+        group.draw(area, || plot.line(&line, colour(&curve.series), 5))?;
         taken.extend(parts.iter().flatten().map(|point| Taken::around(*point, 6, 2)));
         if let Some(last) = parts.last().and_then(|p| p.last()) {
             ends.push((last.1, curve.words.as_str(), colour(&curve.series)));

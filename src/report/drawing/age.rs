@@ -1,13 +1,13 @@
 //! Age of information over time: the age of a client's latest update.
 
+use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::page::{LegendEntry, Page, Swatch, series_name};
+use crate::report::drawing::panel;
+use crate::report::drawing::panel::RULE;
+use crate::report::drawing::plot::{Axis, AxisUnit, Plot};
+use crate::report::drawing::text::{GREY, INK, Pen};
+use crate::report::drawing::{known_us, palette, reasons, show_moment, stroke};
 use crate::report::figure::Figure;
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::page::{LegendEntry, Page, Swatch, series_name};
-use crate::report::format::png::panel;
-use crate::report::format::png::panel::RULE;
-use crate::report::format::png::plot::{Axis, Plot};
-use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{known_us, palette, reasons, show_moment, stroke};
 use crate::report::pictures::{AgePicture, Ages};
 use crate::report::table::Table;
 use crate::units::thousands;
@@ -22,7 +22,7 @@ const RIGHT: i32 = 270;
 const FOOT: i32 = 78;
 const LABEL: Pen = Pen::new(22.0);
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let ages = &table.pictures.ages;
     let page = Page {
         table,
@@ -87,9 +87,16 @@ fn panels(table: &Table, ages: &Ages, area: &Area) -> Drawn {
                 if n + 1 == shown.len() { show_moment(us) } else { String::new() }
             }),
             y: Axis::linear((0.0, ages.top_us * 1.05), if each > 160 { 4 } else { 2 }, show_moment),
+            units: (AxisUnit::Time, AxisUnit::Time),
             size: 20.0,
         };
-        one(&plot, lane, palette::of(&series, &lane.series))?;
+        let axes = plot.axes();
+        let group = PictureGroup {
+            series: Some(&lane.series),
+            axes: Some(&axes),
+            ..PictureGroup::default()
+        };
+        group.draw(area, || one(&plot, lane, palette::of(&series, &lane.series)))?;
     }
     let middle = ((LEFT.0 + LEFT.1 + right) / 2, each * shown.len() as i32 + 44);
     let words = "time since the start of the measured window";

@@ -1,18 +1,18 @@
 //! The chapter's figure 7-4: overhead per second by client count, as the chapter has it and measured.
 
 use crate::record::TransportKind;
+use crate::report::drawing::axis::AxisScale;
+use crate::report::drawing::page::{LegendEntry, Page, Swatch};
+use crate::report::drawing::panel::{Mark, Panel, Shape};
+use crate::report::drawing::{clusters, invalid_mark, keys, palette, reasons, show_bytes};
 use crate::report::figure::Figure;
-use crate::report::format::png::axis::AxisScale;
-use crate::report::format::png::page::{LegendEntry, Page, Swatch};
-use crate::report::format::png::panel::{Mark, Panel, Shape};
-use crate::report::format::png::{clusters, invalid_mark, keys, palette, reasons, show_bytes};
 use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
 
 const STRETCHED: &str = "*";
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let series = palette::series(table);
     let mut legend: Vec<LegendEntry> = keys(&series);
     for kind in [TransportKind::Polling, TransportKind::WebSocket] {
@@ -59,11 +59,13 @@ fn marks(rows: &[(&Row, RGBColor)]) -> Vec<Mark> {
                 shape: Shape::Striped(value),
                 lines: vec![show_bytes(value)],
                 colour: palette::transport(&row.transport),
+                series: format!("the chapter's {}", row.transport),
             });
         }
         let stretched = if row.pace.stretched { STRETCHED } else { "" };
         let sign = format!("{stretched}{}", invalid_mark(row));
-        marks.push(Mark::bar(row.overhead_per_s(), show_bytes, &sign, *colour));
+        let mark = Mark::bar(row.overhead_per_s(), show_bytes, &sign, *colour);
+        marks.push(mark.of(&row.series));
     }
     marks
 }

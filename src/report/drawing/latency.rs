@@ -1,10 +1,10 @@
 //! Latencies: a box from the median to p90, paler to p99, a line to the largest.
 
 use crate::record::{Metric, TransportKind};
-use crate::report::format::png::axis::AxisScale;
-use crate::report::format::png::page::{LegendEntry, Page, Swatch};
-use crate::report::format::png::panel::{Mark, Panel, Shape, Spread};
-use crate::report::format::png::{
+use crate::report::drawing::axis::AxisScale;
+use crate::report::drawing::page::{LegendEntry, Page, Swatch};
+use crate::report::drawing::panel::{Mark, Panel, Shape, Spread};
+use crate::report::drawing::{
     clusters, invalid_mark, keys, known_us, palette, reasons, show_moment, show_us,
 };
 use crate::report::layer::Statistic;
@@ -22,7 +22,7 @@ const PANELS: [(Metric, &str); 2] = [
     (Metric::ResponseLatency, "Response: intended request → whole response"),
 ];
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let series = palette::series(table);
     let measured = |m: Metric| table.rows.iter().any(|r| r.latency(m).count > 0);
     let mut shown: Vec<_> = PANELS.into_iter().filter(|(m, _)| measured(*m)).collect();
@@ -107,7 +107,9 @@ fn panel(
     let series: Vec<_> = series.iter().filter(|(label, _)| shown(label)).cloned().collect();
     let clusters = clusters(table, &series, false, |rows| {
         rows.iter()
-            .map(|(row, colour)| mark(row.latency(metric), invalid_mark(row), *colour))
+            .map(|(row, colour)| {
+                mark(row.latency(metric), invalid_mark(row), *colour).of(&row.series)
+            })
             .collect()
     });
     let scale = scale(table, metric);
@@ -155,7 +157,8 @@ fn mark(latency: &Latencies, sign: &str, colour: RGBColor) -> Mark {
         format!("p50 {}", shown(Statistic::P50)),
         format!("p99 {}{sign}", shown(Statistic::P99)),
     ];
-    Mark { shape: Shape::Range(Spread { stats: known, below }), lines, colour }
+    let shape = Shape::Range(Spread { stats: known, below });
+    Mark { shape, lines, colour, series: String::new() }
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@
 //! width has to be chosen, and the distance is the largest vertical gap between the lines.
 
 use crate::record::Metric;
+use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::page::{LegendEntry, Page, Swatch};
+use crate::report::drawing::panel;
+use crate::report::drawing::plot::{Axis, AxisUnit, Plot};
+use crate::report::drawing::stroke;
+use crate::report::drawing::text::{GREY, INK, Pen};
+use crate::report::drawing::{invalid_mark, known_us, palette, row, show_moment, show_us};
 use crate::report::figure::Figure;
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::page::{LegendEntry, Page, Swatch};
-use crate::report::format::png::panel;
-use crate::report::format::png::plot::{Axis, Plot};
-use crate::report::format::png::stroke;
-use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{invalid_mark, known_us, palette, row, show_moment, show_us};
 use crate::report::layer::{Quantity, Statistic};
 use crate::report::pictures::{DistributionPicture, Share};
 use crate::report::table::{Row, Table};
@@ -30,7 +30,7 @@ const GAP: (i32, i32) = (44, 22);
 /// The size of text in a panel of this width.
 const SIZE: (f32, f32) = (21.0, 570.0);
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let series = palette::series(table);
     let counts = counts(table, series.len());
     let by_series = series.iter().flat_map(|(s, c)| counts.iter().map(move |n| (s, *c, *n)));
@@ -149,7 +149,9 @@ fn grid(area: &Area, panels: &[(&Row, RGBColor)], series: usize, counts: usize) 
     for (n, (row, colour)) in panels.iter().enumerate() {
         let corner = ((n % columns) as i32 * each.0, (n / columns) as i32 * each.1);
         let size = ((each.0 - GAP.0).max(1) as u32, (each.1 - GAP.1).max(1) as u32);
-        one(&area.clone().shrink(corner, size), row, *colour)?;
+        let part = area.clone().shrink(corner, size);
+        let group = PictureGroup { series: Some(&row.series), ..PictureGroup::default() };
+        group.draw(&part, || one(&part, row, *colour))?;
     }
     Ok(())
 }
@@ -183,6 +185,7 @@ fn one(area: &Area, row: &Row, colour: RGBColor) -> Drawn {
             log: false,
             ticks: [0.0, 0.5, 1.0].map(|s| (s, percent(s))).to_vec(),
         },
+        units: (AxisUnit::Time, AxisUnit::Share),
         size: size * 0.92,
     };
     if plot.to.1 - plot.from.1 < 20 {
@@ -193,7 +196,9 @@ fn one(area: &Area, row: &Row, colour: RGBColor) -> Drawn {
         let why = row.latency(Metric::DeliveryLatency).stat(Statistic::Mean).reason();
         return panel::nothing(&part, why, size);
     }
-    curves(&plot, distribution, top, colour)
+    let axes = plot.axes();
+    let group = PictureGroup { axes: Some(&axes), ..PictureGroup::default() };
+    group.draw(area, || curves(&plot, distribution, top, colour))
 }
 
 /// Hatches the latencies that are too short to be known.

@@ -1,7 +1,7 @@
 //! Solid and dashed lines in pixels, and text that no line runs through.
 
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::text::Pen;
+use crate::report::drawing::canvas::{Area, Drawn};
+use crate::report::drawing::text::Pen;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;

@@ -1,10 +1,10 @@
 //! A chart of lines over two axes of numbers.
 
-use crate::report::format::png::axis;
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::panel::RULE;
-use crate::report::format::png::stroke;
-use crate::report::format::png::text::{GREY, Pen};
+use crate::report::drawing::axis;
+use crate::report::drawing::canvas::{Area, Drawn};
+use crate::report::drawing::panel::RULE;
+use crate::report::drawing::stroke;
+use crate::report::drawing::text::{GREY, Pen};
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 
@@ -48,6 +48,36 @@ fn round((from, to): (f64, f64), about: usize) -> Vec<f64> {
     (0..=count).map(|n| (first + n as f64) * step).collect()
 }
 
+/// What the values of an axis are, for whoever reads a point of a plot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AxisUnit {
+    /// Microseconds.
+    Time,
+    /// From 0 to 1.
+    Share,
+    /// A quantile, 1 for each nine of it.
+    Nines,
+    /// Updates a second.
+    Rate,
+    /// Bytes a second.
+    Bytes,
+    /// Nothing that can be read.
+    None,
+}
+
+impl AxisUnit {
+    fn name(self) -> &'static str {
+        match self {
+            AxisUnit::Time => "us",
+            AxisUnit::Share => "share",
+            AxisUnit::Nines => "nines",
+            AxisUnit::Rate => "rate",
+            AxisUnit::Bytes => "bytes",
+            AxisUnit::None => "-",
+        }
+    }
+}
+
 /// A chart's place in its area, in pixels, with its axes.
 pub(crate) struct Plot<'a, 'b> {
     pub area: &'a Area<'b>,
@@ -57,11 +87,29 @@ pub(crate) struct Plot<'a, 'b> {
     pub to: (i32, i32),
     pub x: Axis,
     pub y: Axis,
+    /// What the values of both axes are.
+    pub units: (AxisUnit, AxisUnit),
     /// Text size of ticks.
     pub size: f32,
 }
 
 impl Plot<'_, '_> {
+    /// Says where in the picture it is and what its axes span: left, top, right and bottom in pixels, and then of
+    /// both axes the unit, the ends, and `log` or `linear`.
+    pub(crate) fn axes(&self) -> String {
+        let (left, top) = self.area.get_base_pixel();
+        let axis = |axis: &Axis, unit: AxisUnit| {
+            let scale = if axis.log { "log" } else { "linear" };
+            format!("{} {:e} {:e} {scale}", unit.name(), axis.span.0, axis.span.1)
+        };
+        let corners = [self.from.0 + left, self.from.1 + top, self.to.0 + left, self.to.1 + top];
+        format!(
+            "{} {} {}",
+            corners.map(|c| c.to_string()).join(" "),
+            axis(&self.x, self.units.0),
+            axis(&self.y, self.units.1)
+        )
+    }
     fn exact(&self, (x, y): (f64, f64)) -> (f64, f64) {
         let width = f64::from(self.to.0 - self.from.0);
         let height = f64::from(self.to.1 - self.from.1);

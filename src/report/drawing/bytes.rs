@@ -2,13 +2,13 @@
 //! because two bytes beside a thousand are too small to see.
 
 use crate::record::Part;
-use crate::report::format::png::axis;
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::page::Page;
-use crate::report::format::png::panel;
-use crate::report::format::png::panel::RULE;
-use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{invalid_mark, palette, reasons, show_bytes};
+use crate::report::drawing::axis;
+use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::page::Page;
+use crate::report::drawing::panel;
+use crate::report::drawing::panel::RULE;
+use crate::report::drawing::text::{GREY, INK, Pen};
+use crate::report::drawing::{invalid_mark, palette, reasons, show_bytes};
 use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Table};
 use crate::units::thousands;
@@ -33,7 +33,7 @@ const LABELS: f32 = 560.0;
 /// Room for headings above the rows and for the axis below them.
 const RIM: (i32, i32) = (60, 50);
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let of_frames = Part::ALL.iter().filter(|part| part.is_frame()).map(|part| part.meaning());
     let mut footnotes = vec![
         "payload: the messages. heads: HTTP request and response heads. TCP/IP: headers of all segments with \
@@ -192,12 +192,21 @@ impl<'a> BytesLayout<'a> {
         let half = (f64::from(self.height) * 0.36).min(34.0) / f64::from(self.height);
         for (i, (row, colour)) in self.rows.iter().enumerate() {
             let y = i as f64 + 0.5;
+            let plot = chart.plotting_area();
             let mut x = 0.0;
-            for (n, (_, layer)) in STACK.iter().enumerate() {
-                let end = x + bytes(row, *layer).unwrap_or(0.0);
+            for (n, (name, layer)) in STACK.iter().enumerate() {
+                let value = bytes(row, *layer);
+                let end = x + value.unwrap_or(0.0);
                 let style = shade(*colour, n).filled();
                 let bar = Rectangle::new([(x, y - half), (end, y + half)], style);
-                chart.plotting_area().draw(&bar)?;
+                let shown = value.map_or_else(|| "n/a".to_owned(), number);
+                let title = format!("{}: {shown} bytes of {name} a message", row.label());
+                let group = PictureGroup {
+                    series: Some(&row.series),
+                    title: Some(&title),
+                    ..PictureGroup::default()
+                };
+                group.draw(&plot.use_screen_coord(), || plot.draw(&bar))?;
                 x = end;
             }
         }

@@ -1,13 +1,11 @@
 //! CPU per message and memory per client of driver, server and kernel.
 
 use crate::record::TransportKind;
+use crate::report::drawing::axis::AxisScale;
+use crate::report::drawing::page::{LegendEntry, Page};
+use crate::report::drawing::panel::{Mark, Panel, Show};
+use crate::report::drawing::{clusters, invalid_mark, keys, palette, reasons, show_bytes, show_us};
 use crate::report::figure::Figure;
-use crate::report::format::png::axis::AxisScale;
-use crate::report::format::png::page::{LegendEntry, Page};
-use crate::report::format::png::panel::{Mark, Panel, Show};
-use crate::report::format::png::{
-    clusters, invalid_mark, keys, palette, reasons, show_bytes, show_us,
-};
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
 
@@ -28,7 +26,7 @@ const PANELS: [CostPanel; 6] = [
     ("Kernel socket memory per client", show_bytes, |r| &r.cost.kernel_bytes),
 ];
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let series = palette::series(table);
     let mut legend = keys(&series);
     legend.push(LegendEntry::new(
@@ -76,7 +74,9 @@ fn panel(table: &Table, series: &[(String, RGBColor)], (title, show, value): Cos
                 .take(1)
                 .map(|(r, _)| bar(r, "", palette::transport(TransportKind::Null.name())))
                 .collect(),
-            _ => rows.map(|(row, colour)| bar(row, invalid_mark(row), colour)).collect(),
+            _ => rows
+                .map(|(row, colour)| bar(row, invalid_mark(row), colour).of(&row.series))
+                .collect(),
         }
     });
     Panel { title, axis: "", scale: AxisScale::Linear, show, clusters, size: 22.0 }

@@ -2,14 +2,14 @@
 //! delay, a lane for each series.
 
 use crate::record::{TraceKind, TransportKind};
-use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::page::{LegendEntry, Page, Swatch, series_name};
-use crate::report::format::png::panel;
-use crate::report::format::png::panel::RULE;
-use crate::report::format::png::plot::{Axis, Plot};
-use crate::report::format::png::stroke;
-use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{known_us, palette, show_moment, show_us};
+use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::page::{LegendEntry, Page, Swatch, series_name};
+use crate::report::drawing::panel;
+use crate::report::drawing::panel::RULE;
+use crate::report::drawing::plot::{Axis, AxisUnit, Plot};
+use crate::report::drawing::stroke;
+use crate::report::drawing::text::{GREY, INK, Pen};
+use crate::report::drawing::{known_us, palette, show_moment, show_us};
 use crate::report::pictures::{Lane, Message, Timeline};
 use crate::report::table::Table;
 use crate::units::thousands;
@@ -28,7 +28,7 @@ const LABEL: Pen = Pen::new(21.0);
 /// Up to so many messages are drawn with this width, and with or without an arrow's head.
 const WIDTHS: [(usize, u32, bool); 3] = [(70, 5, true), (160, 3, false), (usize::MAX, 1, false)];
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let timeline = &table.pictures.timeline;
     let has = |kind| timeline.lanes.iter().flat_map(|l| &l.messages).any(|m| m.kind == kind);
     let grey = palette::transport(TransportKind::Null.name());
@@ -104,8 +104,10 @@ fn lanes(table: &Table, timeline: &Timeline, area: &Area) -> Drawn {
         to: (width as i32 - 24, lane_height * shown.len() as i32),
         x: Axis::linear(timeline.span_us, 8, show_moment),
         y: Axis { span: (0.0, 1.0), log: false, ticks: Vec::new() },
+        units: (AxisUnit::Time, AxisUnit::None),
         size: 21.0,
     };
+    let axes = plot.axes();
     for (value, text) in &plot.x.ticks {
         let x = plot.at((*value, 0.0)).0;
         stroke::solid(area, &[(x, 0), (x, plot.to.1)], RULE, 2)?;
@@ -128,7 +130,12 @@ fn lanes(table: &Table, timeline: &Timeline, area: &Area) -> Drawn {
             colour: palette::of(&series, &lane.series),
             width: width_of(lane),
         };
-        strip.draw(lane)?;
+        let group = PictureGroup {
+            series: Some(&lane.series),
+            axes: Some(&axes),
+            ..PictureGroup::default()
+        };
+        group.draw(area, || strip.draw(lane))?;
     }
     Ok(())
 }

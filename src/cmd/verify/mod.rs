@@ -1,0 +1,144 @@
+//! `wsbench verify`: makes every figure that a report shows again from the rows that it was made from, checks
+//! the laws that hold for rows, and names the first difference of each file.
+//!
+//! Separate from `gate`, which judges what was measured: a slow server's report is as true as a fast one's.
+
+mod difference;
+mod laws;
+mod source;
+
+use crate::cli::VerifyArgs;
+use crate::cmd::stdout::print;
+use crate::error::{Failure, Outcome, at};
+use crate::gate::limit::summarise_and_judge;
+use crate::report::{Conclusion, FORMATS, REPORT_FILE, Rendered, Table};
+use crate::result::{RunResult, file};
+use crate::units::thousands;
+use difference::FileDifference;
+use source::Source;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What was found of one path.
+#[derive(Default)]
+struct Findings {
+    /// What holds, a line each.
+    holds: Vec<String>,
+    /// What does not.
+    broken: Vec<String>,
+}
+
+/// Verifies reports, folders and result files. Returns whether all of them say what their rows say.
+///
+/// # Errors
+/// If a file cannot be read, or holds no rows.
+pub(super) fn run(args: &VerifyArgs) -> Outcome<Conclusion> {
+    let mut out = String::new();
+    let mut conclusion = Conclusion::Passed;
+    for path in &args.paths {
+        let found = verify(path)?;
+        for line in &found.holds {
+            let _ = writeln!(out, "  {line}");
+        }
+        for line in &found.broken {
+            let _ = writeln!(out, "! {line}");
+        }
+        let shown = path.display();
+        if found.broken.is_empty() {
+            let _ = writeln!(out, "{shown}: verified");
+        } else {
+            let count = found.broken.len();
+            let files = if count == 1 { "difference" } else { "differences" };
+            let _ = writeln!(out, "{shown}: NOT verified: {count} {files}");
+            conclusion = Conclusion::Invalid;
+        }
+    }
+    print(out.as_bytes())?;
+    Ok(conclusion)
+}
+
+fn verify(path: &Path) -> Outcome<Findings> {
+    let source = Source::of(path)?;
+    let mut found = Findings::default();
+    for rows in &source.rows {
+        source::digest(rows, &mut found.holds, &mut found.broken)?;
+    }
+    let result = read(&source.rows)?;
+    let mut table = summarise_and_judge(&result);
+    laws::check(&table, &mut found.holds, &mut found.broken);
+    table.sources.clone_from(&source.rows);
+    let own = format!("wsbench {}", env!("CARGO_PKG_VERSION"));
+    let other = !table.build.starts_with(&own);
+    let mut made = RemadeFiles::default();
+    for path in &source.shown {
+        let bytes = fs::read(path).map_err(at(format!("cannot read {}", path.display())))?;
+        match FileDifference::between(path, &bytes, made.again(&table, path)?) {
+            None => found.holds.push(format!("{}: as the rows give it", path.display())),
+            Some(difference) => found.broken.push(difference.to_string()),
+        }
+    }
+    let shown = source.shown.len();
+    if shown > 0 && other && !found.broken.is_empty() {
+        found.broken.push(format!(
+            "the run is of {}, and this is {own}: a report of another version may differ by its form alone",
+            table.build
+        ));
+    }
+    let rows = table.rows.len() + table.floors.len();
+    found.holds.push(format!("{} rows, {} files", thousands(rows as u64), thousands(shown as u64)));
+    Ok(found)
+}
+
+fn read(files: &[PathBuf]) -> Outcome<RunResult> {
+    let mut all = files.iter();
+    let Some(first) = all.next() else {
+        return Err(Failure::run("there are no rows to verify with"));
+    };
+    let mut result = file::read(first)?;
+    for path in all {
+        let other = file::read(path)?;
+        result.merge(&other).map_err(|why| Failure::run(format!("{}: {why}", path.display())))?;
+    }
+    Ok(result)
+}
+
+/// Files of reports that were made again, each format at once.
+#[derive(Default)]
+struct RemadeFiles(BTreeMap<&'static str, Vec<Rendered>>);
+
+impl RemadeFiles {
+    /// Returns a file of a report, which is empty if the report leaves it out.
+    fn again(&mut self, table: &Table, path: &Path) -> Outcome<&[u8]> {
+        let name = file_name(path);
+        let format = FORMATS.iter().find(|format| format.files().any(|file| file == name));
+        let Some(format) = format else {
+            return Err(Failure::usage(format!("{} is no file of a report", path.display())));
+        };
+        if !self.0.contains_key(format.name) {
+            let mut files = format.render(table);
+            for (name, stream) in format.streams() {
+                let mut bytes = Vec::new();
+                stream(table, &mut bytes).map_err(at(format!("cannot make {name} again")))?;
+                files.push(Rendered { name, bytes });
+            }
+            self.0.insert(format.name, files);
+        }
+        let found = self.0[format.name].iter().find(|file| file.name == name);
+        Ok(found.map_or(&[], |file| &file.bytes))
+    }
+}
+
+/// The name that a file has within a report: a page may have been given another one.
+fn file_name(path: &Path) -> String {
+    if is_page(path) {
+        return REPORT_FILE.to_owned();
+    }
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Whether a file is a page, by its ending.
+fn is_page(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"))
+}

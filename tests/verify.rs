@@ -1,0 +1,127 @@
+//! `wsbench verify`: reports say what their rows give, and no changed figure passes.
+
+use crate::support::{World, expect_code, finish, said, wsbench};
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+const SMALL: &str = "clients = [3, 6]\nwarmup = \"100ms\"\nduration = \"900ms\"\ndriver_lateness = \"1s\"\n\
+                     [feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n\
+                     [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
+                     [[limit]]\nmetric = \"wire_bytes_per_message\"\ncondition = \"< 9000B\"\n";
+/// How many figures are changed, one at a time.
+const CHANGES: usize = 50;
+
+fn verify(path: &Path) -> Output {
+    finish(wsbench(&["verify"]).arg(path))
+}
+
+/// Places of digits in a text that is shown: what is between two such places is changed too.
+fn digits(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let is_figure = |at: &usize| {
+        let before = at.checked_sub(1).map_or(b' ', |at| bytes[at]);
+        bytes[*at].is_ascii_digit() && !before.is_ascii_alphanumeric()
+    };
+    (0..bytes.len()).filter(is_figure).collect()
+}
+
+/// Returns a text with another digit at a place.
+fn changed(text: &str, at: usize) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes[at] = if bytes[at] == b'9' { b'3' } else { bytes[at] + 1 };
+    String::from_utf8(bytes).expect("a digit is one byte")
+}
+
+/// So many of the places, spread over all of them.
+fn spread(places: &[usize], most: usize) -> Vec<usize> {
+    let step = (places.len() / most).max(1);
+    // Not always the first column.
+    places
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(n, _)| n % step == n / step % step)
+        .map(|(_, p)| p)
+        .take(most)
+        .collect()
+}
+
+#[test]
+fn every_report_of_a_run_is_what_its_rows_give_and_no_changed_figure_passes() {
+    let world = World::new(SMALL);
+    let run = finish(world.run(&[]).args(["--reports", "text,csv,json,html"]));
+    assert!(matches!(run.status.code(), Some(0 | 99)), "{}", said(&run));
+    let out = world.path("out");
+    let done = verify(&out);
+    expect_code(&done, 0);
+    let text = said(&done);
+    for expected in [
+        "unchanged since they were written",
+        "ledger_explains_every_byte: holds in 4 rows",
+        "parts add up to the bytes at the socket: in 4 rows",
+        "updates add up: in 4 rows",
+        "report.html: as the rows give it",
+        "summary.csv: as the rows give it",
+        ": verified",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    // The page alone has its rows in it.
+    let page = world.path("else.html");
+    fs::copy(out.join("report.html"), &page).expect("a page");
+    expect_code(&verify(&page), 0);
+
+    let mut found = 0;
+    for (name, share) in [
+        ("report.html", 16),
+        ("summary.csv", 8),
+        ("bytes.csv", 4),
+        ("latency.csv", 4),
+        ("timeseries.csv", 4),
+        ("summary.json", 5),
+        ("summary.txt", 4),
+        ("result.jsonl", 5),
+    ] {
+        let folder = world.path("changed");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("a folder");
+        fs::copy(out.join("result.jsonl"), folder.join("result.jsonl")).expect("the rows");
+        let whole = fs::read_to_string(out.join(name)).expect(name);
+        // Of a page, what is shown: its rows have a check of their own.
+        let end = whole.find("<script type=").unwrap_or(whole.len());
+        let begin = whole.find("<h1>").unwrap_or(0);
+        let places: Vec<usize> =
+            digits(&whole[begin..end]).into_iter().map(|at| at + begin).collect();
+        assert!(places.len() > share, "{name}");
+        for at in spread(&places, share) {
+            fs::write(folder.join(name), changed(&whole, at)).expect(name);
+            let done = verify(&folder);
+            let text = said(&done);
+            let around = String::from_utf8_lossy(&whole.as_bytes()[at.saturating_sub(30)..]);
+            let around: String = around.chars().take(50).collect();
+            assert_ne!(done.status.code(), Some(0), "{name}: {around:?}: {text}");
+            let named = if name == "result.jsonl" { "result.jsonl" } else { name };
+            assert!(text.contains(named) || text.contains("rows:"), "{name}: {around:?}: {text}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, CHANGES);
+}
+
+#[test]
+fn what_has_no_rows_is_named_and_verified_is_never_said_of_it() {
+    let world = World::new(SMALL);
+    let page = world.path("page.html");
+    fs::write(&page, "<p>871 bytes</p>").expect("a page");
+    for (path, words) in [
+        (page.as_path(), "has no rows in it"),
+        (world.path("").as_path(), "has no result.jsonl"),
+        (world.path("none.jsonl").as_path(), "cannot open"),
+    ] {
+        let done = verify(path);
+        expect_code(&done, 1);
+        let text = said(&done);
+        assert!(text.contains(words) && !text.contains("verified"), "{text}");
+    }
+}
