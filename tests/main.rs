@@ -53,6 +53,8 @@ mod idioms;
 mod language;
 /// Which folder may use which.
 mod layering;
+/// What is shown and written while a run goes on.
+mod live;
 /// `wsbench model`, and the user's own headers.
 mod model;
 /// Servers that break the rules, and what is said of them.

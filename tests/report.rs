@@ -638,3 +638,64 @@ fn lines_fit_a_terminal() {
         }
     }
 }
+
+use proptest::strategy::ValueTree;
+
+/// How many results the second implementation makes again.
+const GENERATED: usize = 1_000;
+
+/// A second implementation, in another language and written from the documents alone, makes the same figures.
+#[test]
+fn an_independent_program_makes_the_same_figures_of_any_result() {
+    let script =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/figures.py");
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no python3 to make the figures again with");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = anything();
+    let csv = [find_format("csv").expect("a format")];
+    let mut folders = Vec::new();
+    for n in 0..GENERATED {
+        let result = strategy.new_tree(&mut runner).expect("a result").current();
+        let folder = dir.path().join(n.to_string());
+        std::fs::create_dir(&folder).expect("a folder");
+        let path = folder.join("result.jsonl");
+        write_result(&path, &result);
+        let table = summarise(&file::read(&path).expect("it reads"));
+        let file = csv[0].render(&table).into_iter().find(|file| file.name == "summary.csv");
+        std::fs::write(folder.join("summary.csv"), file.expect("a summary").bytes).expect("a file");
+        folders.push(folder);
+    }
+    let mut python = std::process::Command::new("python3");
+    let output = python.arg(script).args(&folders).output().expect("python3 starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(" 0 differ; no formula here: none"), "{said}");
+}
+
+/// Writes a result with its lines in the order of a run.
+fn write_result(path: &std::path::Path, result: &RunResult) {
+    let mut writer = file::Writer::create(path, &result.header).expect("a file");
+    let mut write = |line: file::Line| writer.write(&line).expect("a line");
+    for (&number, case) in &result.cases {
+        for (&second, window) in case.seconds.kept() {
+            write(file::Line::Window(Box::new(file::WindowLine::new(number, 0, second, window))));
+        }
+        for end in &case.drivers {
+            let end = DriverEnd { case: number, ..end.clone() };
+            write(file::Line::Driver(Box::new(end)));
+        }
+        for end in &case.servers {
+            write(file::Line::Server(Box::new(ServerEnd { case: number, ..end.clone() })));
+        }
+        for end in &case.ends {
+            write(file::Line::Case(Box::new(CaseEnd { case: number, ..end.clone() })));
+        }
+    }
+    for end in &result.ends {
+        write(file::Line::End(end.clone()));
+    }
+}

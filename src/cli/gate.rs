@@ -1,6 +1,6 @@
 //! The commands that compare.
 
-use crate::cli::{OUTPUT, OutputArgs, SCENARIO};
+use crate::cli::{HtmlArgs, OUTPUT, OutputArgs, SCENARIO};
 use crate::units::parse_duration_ns;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
@@ -31,6 +31,9 @@ pub(crate) struct GateArgs {
     /// Exit with 97 if a figure that one run can tell is undecided or missing
     #[arg(long, help_heading = JUDGING)]
     pub strict: bool,
+    /// What to write
+    #[command(flatten)]
+    pub page: HtmlArgs,
     /// What to print
     #[command(flatten)]
     pub output: OutputArgs,
@@ -169,6 +172,9 @@ pub(crate) struct PairArgs {
     /// Where to keep each run's result [default: reports/SCENARIO-pairs-TIME]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub out: Option<PathBuf>,
+    /// What to write
+    #[command(flatten)]
+    pub page: HtmlArgs,
     /// What to print
     #[command(flatten)]
     pub output: OutputArgs,

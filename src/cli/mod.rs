@@ -15,9 +15,11 @@ pub(crate) use history::{
     HistoryShowArgs,
 };
 pub(crate) use output::{
-    DrawArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs, VerifyArgs,
+    DrawArgs, HtmlArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs, VerifyArgs,
 };
-pub(crate) use run::{InitArgs, PlanArgs, RunArgs, RunOutputArgs, ScenarioArgs, TryArgs};
+pub(crate) use run::{
+    InitArgs, LiveArgs, PlanArgs, RunArgs, RunOutputArgs, ScenarioArgs, TryArgs, When,
+};
 pub(crate) use serve::{RelayArgs, ServeArgs, parse_kind, parse_payload_size, parse_rate};
 
 pub use run::PlanFormat;
@@ -29,6 +31,8 @@ use clap_complete::Shell;
 const SCENARIO: &str = "Scenario";
 /// The options that name what is written.
 const OUTPUT: &str = "Output";
+/// The options that say what is shown and written during a run.
+const LIVE: &str = "While it runs";
 
 /// Measures what polling, WebSocket and the other ways of getting live data to a client cost:
 /// bytes by layer, latency, CPU and memory

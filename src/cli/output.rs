@@ -20,6 +20,14 @@ pub(crate) struct OutputArgs {
     pub junit: Option<PathBuf>,
 }
 
+/// A page to write.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct HtmlArgs {
+    /// Also write one HTML page that loads nothing
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub html: Option<PathBuf>,
+}
+
 /// The reports of runs, and what is printed of them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReportingArgs {
@@ -60,7 +68,8 @@ pub(crate) enum OutputFormat {
 #[command(after_help = "\
 Examples:
   wsbench report reports/quick-20261125T224812Z
-  wsbench report a/result.jsonl b/result.jsonl --out both --reports csv,png")]
+  wsbench report a/result.jsonl b/result.jsonl --out both --reports csv,png
+  wsbench report a b --reports none --html both.html")]
 pub(crate) struct ReportArgs {
     /// Result files, or folders of runs; those of the same plan are merged
     #[arg(value_name = "RESULT", required = true)]
@@ -68,6 +77,9 @@ pub(crate) struct ReportArgs {
     /// Where to write the reports [default: beside the first result]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub out: Option<PathBuf>,
+    /// Results side by side
+    #[command(flatten)]
+    pub page: HtmlArgs,
     /// What to write and print
     #[command(flatten)]
     pub reporting: ReportingArgs,
@@ -97,6 +109,9 @@ pub(crate) struct DrawArgs {
     /// Where to draw
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// The formats to draw
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub reports: Vec<String>,
 }
 
 /// The arguments of `wsbench schema`.

@@ -1,7 +1,8 @@
 //! The commands that take a scenario, and the one that writes one.
 
-use crate::cli::{OUTPUT, ReportingArgs, SCENARIO};
+use crate::cli::{LIVE, OUTPUT, ReportingArgs, SCENARIO};
 use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// The arguments of `wsbench run`.
@@ -32,9 +33,41 @@ pub(crate) struct RunOutputArgs {
     /// Show no progress
     #[arg(long, short, help_heading = OUTPUT)]
     pub quiet: bool,
+    /// What is shown and written while it runs
+    #[command(flatten)]
+    pub live: LiveArgs,
     /// Save the run as a baseline for `wsbench gate`, if it is valid
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub save_baseline: Option<PathBuf>,
+}
+
+/// What is shown and written while a run goes on.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct LiveArgs {
+    /// Show figures in place while it runs: on a terminal unless this says otherwise
+    #[arg(
+        long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+        default_value_t = When::Auto, default_missing_value = "always", help_heading = LIVE
+    )]
+    pub live: When,
+    /// Write an object of figures a second (JSON Lines); `-` is standard output
+    #[arg(long, value_name = "FILE", help_heading = LIVE)]
+    pub stream: Option<PathBuf>,
+    /// Serve the same figures for Prometheus (OpenMetrics), such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS", help_heading = LIVE)]
+    pub metrics: Option<SocketAddr>,
+}
+
+/// When something is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// The arguments of `wsbench try`.

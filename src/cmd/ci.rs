@@ -4,7 +4,7 @@
 //! Separate from `report::judgement`, which renders. Here is where it goes, and the environment
 //! that decides that.
 
-use crate::cli::{OutputArgs, OutputFormat, ReportingArgs};
+use crate::cli::{HtmlArgs, OutputArgs, OutputFormat, ReportingArgs};
 use crate::cmd::console::{note, warn};
 use crate::cmd::files::{prepare_file, write_file};
 use crate::cmd::pipe::{Pipe, has_given_up, is_pipe, not_written};
@@ -16,7 +16,7 @@ use crate::report::judgement::{
     JudgementView, annotations, bencher, github_action_benchmark, json, junit, markdown, measures,
     text,
 };
-use crate::report::{Conclusion, Table, find_format};
+use crate::report::{Conclusion, Table, find_format, of_judgement};
 use crate::secret::{redact, redact_document};
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -48,11 +48,20 @@ pub(crate) fn print_judgement(
     text: Option<String>,
     args: &OutputArgs,
 ) -> Outcome<()> {
-    print_all(&[JudgementView::comparison(judgement, table)], text, args)
+    print_all(&[JudgementView::comparison(judgement, table)], text, args, false)
+}
+
+/// Writes a judgement as a page, if one is asked for.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(crate) fn write_page(judgement: &Judgement, args: &HtmlArgs) -> Outcome<()> {
+    args.html.as_deref().map_or(Ok(()), |path| write_file(path, &of_judgement(judgement)))
 }
 
 /// Prints runs with their limits: one screen for each, or if it is to be verbose the whole
-/// `summary.txt`. `reports` is where the reports of each run are, if any were written.
+/// `summary.txt`. `reports` is where the reports of each run are, if any were written. Standard output may be
+/// taken by something else: then it goes to standard error.
 ///
 /// # Errors
 /// If standard output or the JUnit file cannot be written.
@@ -60,13 +69,14 @@ pub(crate) fn print_runs(
     tables: &[Table],
     reports: &[Option<String>],
     args: &ReportingArgs,
+    to_stderr: bool,
 ) -> Outcome<()> {
     let views: Vec<JudgementView> = tables.iter().map(JudgementView::run).collect();
     let screens = (!args.verbose).then(|| {
         let screens = tables.iter().zip(reports).map(|(t, place)| terminal(t, place.as_deref()));
         screens.collect::<Vec<_>>().join("\n")
     });
-    print_all(&views, screens, &args.output)
+    print_all(&views, screens, &args.output, to_stderr)
 }
 
 /// Does a command's work, and writes a failure of it for CI too.
@@ -105,10 +115,21 @@ pub(crate) fn report_failure(
 
 /// Prints views, or on a terminal the text if there is one, and writes annotations, the job's summary
 /// and the JUnit file, even if printing failed.
-fn print_all(views: &[JudgementView], text: Option<String>, args: &OutputArgs) -> Outcome<()> {
-    let printed = match text.filter(|_| args.format == OutputFormat::Text) {
-        Some(text) => print(text.as_bytes()),
-        None => print(&render(views, args.format)),
+fn print_all(
+    views: &[JudgementView],
+    text: Option<String>,
+    args: &OutputArgs,
+    to_stderr: bool,
+) -> Outcome<()> {
+    let text = match text.filter(|_| args.format == OutputFormat::Text) {
+        Some(text) => text.into_bytes(),
+        None => render(views, args.format),
+    };
+    let printed = if to_stderr {
+        note(String::from_utf8_lossy(&text).trim_end());
+        Ok(())
+    } else {
+        print(&text)
     };
     if in_actions() {
         views.iter().for_each(|one| annotate(&annotations::render(one)));

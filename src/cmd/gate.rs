@@ -17,6 +17,7 @@ pub(crate) fn run(args: &GateArgs) -> Outcome<Conclusion> {
     ci::report_failure("gate", &args.output, || {
         let (judgement, table) = judge(args)?;
         ci::print_judgement(&judgement, Some(&table), None, &args.output)?;
+        ci::write_page(&judgement, &args.page)?;
         Ok(judgement.conclusion())
     })
 }

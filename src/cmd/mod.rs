@@ -13,6 +13,7 @@ mod heads;
 mod history;
 mod init;
 mod listening;
+mod live;
 mod model;
 mod pictures;
 mod pipe;

@@ -25,11 +25,9 @@ const IDLE_NS: u64 = 1_000_000;
 /// How long the kernel may take to end it.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 
-/// Formats apart: those that this process renders, and whether there are others.
-pub(super) fn split(formats: &[&'static Format]) -> (Vec<&'static Format>, bool) {
-    let own: Vec<_> = formats.iter().copied().filter(|format| !format.own_process).collect();
-    let others = own.len() < formats.len();
-    (own, others)
+/// Formats apart: those that this process renders, and the others.
+pub(super) fn split(formats: &[&'static Format]) -> (Vec<&'static Format>, Vec<&'static Format>) {
+    formats.iter().partition(|format| !format.own_process)
 }
 
 /// How the process that draws ended.
@@ -45,16 +43,32 @@ enum Drawing {
 ///
 /// # Errors
 /// If it cannot be started, or a file cannot be written.
-pub(super) fn draw(results: &[PathBuf], folder: &Path) -> Outcome<Option<Caught>> {
+pub(super) fn draw(
+    results: &[PathBuf],
+    formats: &[&Format],
+    folder: &Path,
+) -> Outcome<Option<Caught>> {
+    if formats.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<&str> = formats.iter().map(|format| format.name).collect();
+    let names = names.join(",");
     let program = std::env::current_exe().map_err(at("cannot find this program"))?;
     let mut command = Command::new(program);
-    command.arg("draw").arg("--out").arg(folder).arg("--").args(results);
+    command
+        .arg("draw")
+        .arg("--out")
+        .arg(folder)
+        .arg("--reports")
+        .arg(&names)
+        .arg("--")
+        .args(results);
     let doing = "cannot draw the pictures";
     let drawing = runtime()?.block_on(wait(command, folder)).map_err(at(doing))?;
     let (status, said) = match &drawing {
         Drawing::Ended(status, said) => (status, String::from_utf8_lossy(said)),
         Drawing::Killed(caught, how) => {
-            warn_undrawn(format_args!("{} {how}", caught.name()), folder);
+            warn_undrawn(format_args!("{} {how}", caught.name()), &names, folder);
             return Ok(Some(*caught));
         }
     };
@@ -68,15 +82,16 @@ pub(super) fn draw(results: &[PathBuf], folder: &Path) -> Outcome<Option<Caught>
         _ => {
             let how = describe_exit(*status);
             let last = said.lines().next().map_or_else(String::new, |line| format!(" ({line})"));
-            warn_undrawn(format_args!("the process that draws them {how}{last}"), folder);
+            let why = format_args!("the process that draws them {how}{last}");
+            warn_undrawn(why, &names, folder);
             Ok(None)
         }
     }
 }
 
-fn warn_undrawn(why: impl fmt::Display, folder: &Path) {
+fn warn_undrawn(why: impl fmt::Display, names: &str, folder: &Path) {
     warn(format_args!(
-        "the pictures were not drawn: {why}. Everything else is written; `wsbench report --reports png \
+        "the pictures were not drawn: {why}. Everything else is written; `wsbench report --reports {names} \
          {}` draws them again",
         folder.display()
     ));

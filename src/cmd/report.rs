@@ -11,7 +11,7 @@ use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
 use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Status};
-use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
+use crate::report::{Conclusion, FORMATS, Format, Table, find_format, of_tables};
 use crate::result::RunResult;
 use crate::result::file::{self, RESULT_FILE};
 use crate::result::same_run;
@@ -28,17 +28,20 @@ pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
         let first = args.results.first().map(|path| result_file(path));
         let beside = first.as_deref().map(folder_of);
         let out = args.out.as_deref().or(beside);
-        let (written, pictures) = pictures::split(&formats);
+        let (written, drawn) = pictures::split(&formats);
         let done = report(&args.results, out, &written)?;
         let place = |(part, table): (&ReportPart, &Table)| {
             let folder = part.folder.as_deref().filter(|_| !formats.is_empty())?;
             Some(reports_in(folder, &formats, table))
         };
         let places: Vec<Option<String>> = done.parts.iter().zip(&done.tables).map(place).collect();
-        ci::print_runs(&done.tables, &places, &args.reporting)?;
-        for part in done.parts.iter().filter(|_| pictures) {
+        ci::print_runs(&done.tables, &places, &args.reporting, false)?;
+        if let Some(file) = &args.page.html {
+            write_file(file, &of_tables(&done.tables))?;
+        }
+        for part in &done.parts {
             let Some(folder) = &part.folder else { continue };
-            if let Some(caught) = pictures::draw(&part.files, folder)? {
+            if let Some(caught) = pictures::draw(&part.files, &drawn, folder)? {
                 return Ok(caught.into());
             }
         }
@@ -51,7 +54,7 @@ pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
 /// # Errors
 /// If a file cannot be read or written.
 pub(super) fn draw(args: &DrawArgs) -> Outcome<()> {
-    let formats: Vec<_> = FORMATS.iter().copied().filter(|format| format.own_process).collect();
+    let formats = formats(&args.reports)?;
     report(&args.results, Some(&args.out), &formats).map(drop)
 }
 
@@ -99,7 +102,7 @@ pub fn write_all(table: &Table, out_dir: &Path, formats: &[&Format]) -> Outcome<
 ///
 /// # Errors
 /// If a file cannot be read, or two of them hold the same run; the message names it.
-fn read_all(paths: &[PathBuf]) -> Outcome<Vec<(RunResult, Vec<PathBuf>)>> {
+pub(super) fn read_all(paths: &[PathBuf]) -> Outcome<Vec<(RunResult, Vec<PathBuf>)>> {
     let mut results: Vec<(RunResult, Vec<PathBuf>)> = Vec::new();
     for path in paths {
         let path = result_file(path);

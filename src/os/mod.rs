@@ -26,6 +26,7 @@ mod scheduling;
 mod signal_group;
 mod signals;
 mod steal;
+mod terminal;
 mod usage;
 
 pub(crate) use activity::own_activity;
@@ -50,6 +51,7 @@ pub(crate) use signals::{
     Caught, SignalWait, Signals, first_signal, outlive_file_size_limit, outlive_interrupts,
 };
 pub(crate) use steal::stolen_ns;
+pub(crate) use terminal::terminal_width;
 pub(crate) use usage::{MemoryOf, UsageOf};
 
 /// Waits until something is so, a minute at most.

@@ -36,7 +36,8 @@ use std::thread::{self, Builder, ScopedJoinHandle};
 pub use conclusion::Conclusion;
 pub(crate) use figure::Absence;
 pub use figure::Figure;
-pub(crate) use format::html::{REPORT_FILE, attached_results};
+pub(crate) use format::html::{REPORT_FILE, attached_results, of_judgement, of_tables};
+pub(crate) use format::json::{STREAM_SCHEMA, stream_end};
 pub use summary::summarise;
 pub use table::Table;
 

@@ -669,6 +669,7 @@ impl Coordinator<'_> {
         }
         self.end.lost = std::mem::take(&mut self.processes.lost);
         self.processes.sink.write(Line::Case(Box::new(self.end)))?;
+        self.processes.show_seconds();
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ use crate::error::{Outcome, at};
 use crate::os::{Caught, Signals};
 use crate::plan;
 use crate::plan::Plan;
-use crate::record::TransportKind;
+use crate::record::{TransportKind, Window};
 use crate::result::file::Line;
 use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA, StopReason};
 pub(crate) use crate::run::client_secrets::find_in_any_head;
@@ -66,6 +66,13 @@ pub(crate) enum RunEvent {
     },
     /// How far the clients of the case are, a few times a second.
     Progress(ClientProgress),
+    /// A second of the case is recorded whole: what every thread of its drivers did in it.
+    Second {
+        /// Seconds from the case's epoch.
+        second: u32,
+        /// What was recorded.
+        window: Box<Window>,
+    },
     /// Something that the user should know now.
     Warning(String),
 }

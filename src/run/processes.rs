@@ -212,6 +212,7 @@ impl<'a> Processes<'a> {
             FromProcess::Result(line) => {
                 process.ended |= matches!(*line, Line::Driver(_) | Line::Server(_));
                 self.sink.write(*line)?;
+                self.show_seconds();
             }
             FromProcess::Failed { message } => {
                 let how = format!("{}: {message}", process.process.name());
@@ -224,6 +225,13 @@ impl<'a> Processes<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Shows the seconds that were written.
+    pub(crate) fn show_seconds(&mut self) {
+        for (second, window) in self.sink.take_closed() {
+            (self.observer)(RunEvent::Second { second, window: Box::new(window) });
+        }
     }
 
     /// Notes that nothing more comes from a process, which is a loss if that was not expected.

@@ -33,6 +33,8 @@ pub(crate) struct ResultSink {
     open: OpenSeconds,
     /// Those of the clients of the case that runs.
     clients: ClientSecrets,
+    /// Seconds that were written since they were last taken.
+    closed: Vec<(u32, Window)>,
 }
 
 /// Takes the secrets out of what processes and servers said.
@@ -118,7 +120,8 @@ impl ResultSink {
         let writer = Writer::create(path, &header)?;
         let open = OpenSeconds::default();
         let clients = ClientSecrets::default();
-        Ok(ResultSink { writer, result: RunResult::new(header), open, clients })
+        let closed = Vec::new();
+        Ok(ResultSink { writer, result: RunResult::new(header), open, clients, closed })
     }
 
     /// Begins a case whose drivers have so many threads, and whose clients have these secrets.
@@ -164,7 +167,7 @@ impl ResultSink {
         self.result.cases.entry(self.open.case).or_default().total.add(&window);
         self.open.add(line.second, &window);
         while let Some((second, window)) = self.open.take_closed() {
-            self.write_second(second, &window)?;
+            self.write_second(second, window)?;
         }
         if self.open.rows < self.open.wanted_rows.max(FIRST_ROWS) {
             return Ok(());
@@ -179,20 +182,26 @@ impl ResultSink {
     /// If the file cannot be written.
     pub(crate) fn close_seconds(&mut self) -> Outcome<()> {
         while let Some((second, window)) = self.open.take_first() {
-            self.write_second(second, &window)?;
+            self.write_second(second, window)?;
         }
         self.write_latency()
     }
 
-    fn write_second(&mut self, second: u32, window: &Window) -> Outcome<()> {
+    /// Takes the seconds that were written since the last call, in their order.
+    pub(crate) fn take_closed(&mut self) -> Vec<(u32, Window)> {
+        std::mem::take(&mut self.closed)
+    }
+
+    fn write_second(&mut self, second: u32, window: Window) -> Outcome<()> {
         if window.is_empty() {
             return Ok(());
         }
         let case = self.open.case;
-        let place = self.writer.write_second(SecondLine::new(case, second, window))?;
+        let place = self.writer.write_second(SecondLine::new(case, second, &window))?;
         self.result.cases.entry(case).or_default().seconds.note(place);
         self.open.latency.add(&window.latency);
         self.open.rows += 1;
+        self.closed.push((second, window));
         Ok(())
     }
 

@@ -202,6 +202,7 @@ fn report(
     judgement.notes.insert(0, head.trim_end().to_owned());
     let brief = text::brief(&JudgementView::comparison(&judgement, None));
     ci::print_judgement(&judgement, None, Some(format!("{head}\n{brief}")), &args.how.output)?;
+    ci::write_page(&judgement, &args.how.page)?;
     if !args.how.quiet {
         note(format_args!("the runs' results are in {}", out.display()));
     }

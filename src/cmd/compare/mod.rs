@@ -95,6 +95,7 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
     let text =
         (!args.verbose).then(|| text::brief(&JudgementView::comparison(&compared.judgement, None)));
     ci::print_judgement(&compared.judgement, None, text, &args.how.output)?;
+    ci::write_page(&compared.judgement, &args.how.page)?;
     note_folder(&terms, &args.how);
     Ok(compared.judgement.conclusion())
 }
@@ -138,6 +139,7 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     }
     judgement.ended = Some(compared.caught.map_or(conclusion, Conclusion::from));
     ci::print_judgement(judgement, None, Some(text), &args.how.output)?;
+    ci::write_page(judgement, &args.how.page)?;
     note_folder(&terms, &args.how);
     Ok(judgement.conclusion())
 }

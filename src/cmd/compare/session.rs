@@ -327,7 +327,10 @@ impl<'a> PairSession<'a> {
         let mut watch = |news| progress.borrow_mut().show(news);
         let mut warnings = |news| match news {
             RunEvent::Warning(_) => progress.borrow_mut().show(news),
-            RunEvent::Case { .. } | RunEvent::Stage { .. } | RunEvent::Progress(_) => {}
+            RunEvent::Case { .. }
+            | RunEvent::Stage { .. }
+            | RunEvent::Progress(_)
+            | RunEvent::Second { .. } => {}
         };
         let [mut one, mut other] = Companion::pair();
         // Each ends with its companion, so that the other does not wait for one that is gone.

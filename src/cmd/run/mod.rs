@@ -8,6 +8,8 @@ use crate::cmd::console::{note, warn};
 use crate::cmd::files::{has_result, now_text, prepare_file, prepare_reports, write_file};
 use crate::cmd::listening;
 use crate::cmd::listening::Patience;
+use crate::cmd::live;
+use crate::cmd::live::Live;
 use crate::cmd::pictures;
 use crate::cmd::plan::{Prepared, prepare_args};
 use crate::cmd::report::{formats, reports_in, write_all};
@@ -24,7 +26,7 @@ use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
 use crate::run;
 use crate::run::{Inspection, RunContext, RunOutcome};
-use progress::RunProgress;
+use std::cell::RefCell;
 use std::path::Path;
 
 /// Runs a scenario and reports. Returns what the run came to.
@@ -75,13 +77,15 @@ fn run_prepared(
     if let Some(file) = &args.save_baseline {
         prepare_file(file)?;
     }
-    let ran = run_plan(prepared, &out, args.quiet)?;
+    let (ran, live) = run_plan(prepared, &out, args)?;
     let table = summarise_and_judge(&ran.result);
+    let streamed = live.end(Some(&table));
     // Everything is written before the first error ends the command.
-    let (written, pictures) = pictures::split(formats);
+    let (written, drawn) = pictures::split(formats);
     let reports = write_all(&table, &out, &written);
     let place = [(!formats.is_empty()).then(|| reports_in(&out, formats, &table))];
-    let printed = ci::print_runs(std::slice::from_ref(&table), &place, reporting);
+    let tables = std::slice::from_ref(&table);
+    let printed = ci::print_runs(tables, &place, reporting, live::takes_stdout(&args.live));
     if !args.quiet && formats.is_empty() {
         note(format_args!("the result is {}", out.join(RESULT_FILE).display()));
     } else if !args.quiet && (reporting.verbose || reporting.output.format != OutputFormat::Text) {
@@ -91,10 +95,11 @@ fn run_prepared(
         Some(file) => save_baseline(&ran, &table, file, args.quiet),
         None => Ok(()),
     };
-    let drawn = if pictures { pictures::draw(&[out.join(RESULT_FILE)], &out) } else { Ok(None) };
+    let drawn = pictures::draw(&[out.join(RESULT_FILE)], &drawn, &out);
     let with_remedy = |failure: Failure| failure.with_note(&kept_result(&out));
     reports.map_err(with_remedy)?;
     printed?;
+    streamed.map_err(with_remedy)?;
     saved.map_err(|failure| failure.with_note(&kept_for_gate(&out)))?;
     let caught = ran.caught.or(drawn.map_err(with_remedy)?);
     Ok(caught.map_or(table.verdict.conclusion, Conclusion::from))
@@ -117,7 +122,7 @@ fn kept_for_gate(out: &Path) -> String {
     )
 }
 
-fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome> {
+fn run_plan(prepared: &Prepared, out: &Path, args: &RunOutputArgs) -> Outcome<(RunOutcome, Live)> {
     let Prepared { plan, limits, source, .. } = prepared;
     let mut header = run::header(plan, now_text(), os::describe());
     header.limits = limits_to_json(limits);
@@ -125,11 +130,14 @@ fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome>
     let watch = LimitWatch::new(limits);
     run::runtime()?.block_on(async {
         let mut signals = Signals::catch().map_err(at("cannot listen for signals"))?;
-        let mut progress = RunProgress::new(quiet);
+        let live = Live::start(&args.live, args.quiet, &plan.name, limits).await?;
+        let live = RefCell::new(live);
         let path = out.join(RESULT_FILE);
-        let mut watcher = |news| progress.show(news);
-        let mut inspector =
-            |result: &RunResult, look: Inspection| watch.check(result, look.case, look.measured_ns);
+        let mut watcher = |news| live.borrow_mut().show(news);
+        let mut inspector = |result: &RunResult, look: Inspection| {
+            live.borrow_mut().look(result, look);
+            watch.check(result, look.case, look.measured_ns)
+        };
         let context = RunContext {
             signals: &mut signals,
             observer: &mut watcher,
@@ -137,11 +145,13 @@ fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome>
             companion: None,
         };
         let ran = run::run(plan, header, &path, context).await;
-        progress.clear();
-        ran.map_err(|failure| {
+        let mut live = live.into_inner();
+        live.clear();
+        let ran = ran.map_err(|failure| {
             let kept = format!("what was recorded is in {}", path.display());
             failure.with_note(&kept)
-        })
+        })?;
+        Ok((ran, live))
     })
 }
 

@@ -23,7 +23,15 @@ pub(crate) struct RunProgress {
 impl RunProgress {
     /// Shows on standard error, or nothing if it is to be quiet.
     pub(crate) fn new(quiet: bool) -> RunProgress {
-        let terminal = std::io::stderr().is_terminal();
+        RunProgress::on(std::io::stderr().is_terminal(), quiet)
+    }
+
+    /// Shows plain lines whatever standard error is, or nothing.
+    pub(crate) fn plain(quiet: bool) -> RunProgress {
+        RunProgress::on(false, quiet)
+    }
+
+    fn on(terminal: bool, quiet: bool) -> RunProgress {
         let target = if quiet || !terminal {
             ProgressDrawTarget::hidden()
         } else {
@@ -73,6 +81,7 @@ impl RunProgress {
                 self.bar.tick();
             }
             RunEvent::Progress(progress) => self.show_progress(progress),
+            RunEvent::Second { .. } => {}
             RunEvent::Warning(word) => self.bar.suspend(|| warn(word)),
         }
     }

@@ -15,7 +15,7 @@ const LAWS: [Check; 5] = [
 ];
 
 /// What adds up, in words, and what differs in a row.
-type Sum = (&'static str, fn(&Row) -> Option<String>);
+type AddedUp = (&'static str, fn(&Row) -> Option<String>);
 
 /// Checks every law of every row.
 pub(super) fn check(table: &Table, holds: &mut Vec<String>, broken: &mut Vec<String>) {
@@ -39,7 +39,7 @@ pub(super) fn check(table: &Table, holds: &mut Vec<String>, broken: &mut Vec<Str
         }
         holds.push(said);
     }
-    let sums: [Sum; 2] =
+    let sums: [AddedUp; 2] =
         [("parts add up to the bytes at the socket", parts), ("updates add up", updates)];
     for (name, differs) in sums {
         let found: Vec<String> = table.rows.iter().filter_map(differs).collect();

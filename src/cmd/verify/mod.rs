@@ -8,18 +8,18 @@ mod laws;
 mod source;
 
 use crate::cli::VerifyArgs;
+use crate::cmd::report::read_all;
 use crate::cmd::stdout::print;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
-use crate::report::{Conclusion, FORMATS, REPORT_FILE, Rendered, Table};
-use crate::result::{RunResult, file};
+use crate::report::{Conclusion, FORMATS, REPORT_FILE, Rendered, Table, of_tables};
 use crate::units::thousands;
 use difference::FileDifference;
 use source::Source;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What was found of one path.
 #[derive(Default)]
@@ -65,43 +65,33 @@ fn verify(path: &Path) -> Outcome<Findings> {
     for rows in &source.rows {
         source::digest(rows, &mut found.holds, &mut found.broken)?;
     }
-    let result = read(&source.rows)?;
-    let mut table = summarise_and_judge(&result);
-    laws::check(&table, &mut found.holds, &mut found.broken);
-    table.sources.clone_from(&source.rows);
+    let mut tables = Vec::new();
+    for (result, files) in read_all(&source.rows)? {
+        let mut table = summarise_and_judge(&result);
+        laws::check(&table, &mut found.holds, &mut found.broken);
+        table.sources = files;
+        tables.push(table);
+    }
     let own = format!("wsbench {}", env!("CARGO_PKG_VERSION"));
-    let other = !table.build.starts_with(&own);
+    let other = tables.iter().map(|table| &table.build).find(|build| !build.starts_with(&own));
     let mut made = RemadeFiles::default();
     for path in &source.shown {
         let bytes = fs::read(path).map_err(at(format!("cannot read {}", path.display())))?;
-        match FileDifference::between(path, &bytes, made.again(&table, path)?) {
+        match FileDifference::between(path, &bytes, made.again(&tables, path)?) {
             None => found.holds.push(format!("{}: as the rows give it", path.display())),
             Some(difference) => found.broken.push(difference.to_string()),
         }
     }
     let shown = source.shown.len();
-    if shown > 0 && other && !found.broken.is_empty() {
+    if let Some(build) = other.filter(|_| shown > 0 && !found.broken.is_empty()) {
         found.broken.push(format!(
-            "the run is of {}, and this is {own}: a report of another version may differ by its form alone",
-            table.build
+            "the run is of {build}, and this is {own}: a report of another version may differ by its form alone"
         ));
     }
-    let rows = table.rows.len() + table.floors.len();
-    found.holds.push(format!("{} rows, {} files", thousands(rows as u64), thousands(shown as u64)));
+    let rows: usize = tables.iter().map(|table| table.rows.len() + table.floors.len()).sum();
+    let files = if shown == 1 { "file" } else { "files" };
+    found.holds.push(format!("{} rows, {shown} {files}", thousands(rows as u64)));
     Ok(found)
-}
-
-fn read(files: &[PathBuf]) -> Outcome<RunResult> {
-    let mut all = files.iter();
-    let Some(first) = all.next() else {
-        return Err(Failure::run("there are no rows to verify with"));
-    };
-    let mut result = file::read(first)?;
-    for path in all {
-        let other = file::read(path)?;
-        result.merge(&other).map_err(|why| Failure::run(format!("{}: {why}", path.display())))?;
-    }
-    Ok(result)
 }
 
 /// Files of reports that were made again, each format at once.
@@ -110,8 +100,14 @@ struct RemadeFiles(BTreeMap<&'static str, Vec<Rendered>>);
 
 impl RemadeFiles {
     /// Returns a file of a report, which is empty if the report leaves it out.
-    fn again(&mut self, table: &Table, path: &Path) -> Outcome<&[u8]> {
+    fn again(&mut self, tables: &[Table], path: &Path) -> Outcome<&[u8]> {
         let name = file_name(path);
+        let [table] = tables else {
+            // Only a page has several results.
+            let page = Rendered { name: REPORT_FILE, bytes: of_tables(tables) };
+            let files = self.0.entry(REPORT_FILE).or_insert_with(|| vec![page]);
+            return Ok(&files[0].bytes);
+        };
         let format = FORMATS.iter().find(|format| format.files().any(|file| file == name));
         let Some(format) = format else {
             return Err(Failure::usage(format!("{} is no file of a report", path.display())));

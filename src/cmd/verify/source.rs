@@ -45,8 +45,8 @@ impl Source {
             attached_results(&page).map_err(|why| Failure::run(format!("{shown}: {why}")))?;
         if results.is_empty() {
             return Err(Failure::run(format!(
-                "{shown} has no rows in it: it is no report of wsbench, or its rows were too many for it; verify the \
-                 folder of the run instead"
+                "{shown} has no rows in it: it is no report of a run (a comparison has none), or its rows were too many \
+                 for it; verify the folder of the run instead"
             )));
         }
         let folder = new_folder()?;

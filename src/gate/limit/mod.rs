@@ -30,6 +30,7 @@ pub use grammar::parse;
 pub use judge::summarise_and_judge;
 pub use rule::Rule;
 pub(crate) use unit::Dimension;
+pub(crate) use watch::LimitState;
 pub use watch::LimitWatch;
 
 use crate::report::table::Row;

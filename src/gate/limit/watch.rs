@@ -10,6 +10,17 @@ use crate::report::finding::Decision;
 use crate::report::summarise;
 use crate::result::{CaseInfo, RunResult};
 
+/// Where a limit stands while a run goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LimitState {
+    /// Of which rows, and what is demanded.
+    pub what: String,
+    /// What follows from what was recorded so far.
+    pub decision: Decision,
+    /// The finding as a sentence.
+    pub text: String,
+}
+
 /// The limits that may end a run.
 #[derive(Debug, Clone, Default)]
 pub struct LimitWatch {
@@ -23,6 +34,43 @@ impl LimitWatch {
         // A limit that is not a rule fails at the end of the run.
         let rules = aborting.filter_map(|limit| Some((limit.clone(), limit.rule().ok()?)));
         LimitWatch { limits: rules.collect() }
+    }
+
+    /// Keeps every limit that is a rule.
+    pub(crate) fn of_all(limits: &[Limit]) -> LimitWatch {
+        let rules = limits.iter().filter_map(|limit| Some((limit.clone(), limit.rule().ok()?)));
+        LimitWatch { limits: rules.collect() }
+    }
+
+    /// Returns where each limit of a case stands. While the case runs these are the limits that can be known
+    /// then.
+    pub(crate) fn states(&self, result: &RunResult, case: u32, is_over: bool) -> Vec<LimitState> {
+        let due: Vec<_> =
+            self.limits.iter().filter(|(_, rule)| is_over || rule.is_live()).collect();
+        let Some(info) = result.info(case).filter(|info| !info.floor && !due.is_empty()) else {
+            return Vec::new();
+        };
+        let part = part_of(result, |other| {
+            if is_over { other.clients == info.clients } else { other.case == info.case }
+        });
+        let table = summarise(&part);
+        let evaluation = Evaluation::new(&part, &table);
+        let mut states = Vec::new();
+        for (limit, rule) in due {
+            if !limit.clients.is_empty() && !limit.clients.contains(&info.clients) {
+                continue;
+            }
+            for rows in evaluation.subjects(limit, rule, info.clients) {
+                let found = evaluation.finding(limit, rule, &rows);
+                let of = found.subject.row().unwrap_or_default();
+                states.push(LimitState {
+                    what: format!("{of}: {} {}", found.subject.metric, found.bound),
+                    decision: found.decision,
+                    text: found.text,
+                });
+            }
+        }
+        states
     }
 
     /// Checks a case that has run for `measured_ns` of its measured window, or one that is over.

@@ -7,6 +7,7 @@ mod axis;
 mod break_even;
 mod bytes;
 mod canvas;
+pub(in crate::report) mod changes;
 mod compact;
 mod cost;
 mod distribution;

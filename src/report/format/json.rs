@@ -25,6 +25,22 @@ pub(crate) const JSON: Format = Format {
     own_process: false,
 };
 
+/// The schema of each object of `--stream`.
+pub(crate) const STREAM_SCHEMA: &str = "wsbench.stream/1";
+
+/// The last object of `--stream`: what the run came to.
+pub(crate) fn stream_end(table: &Table, time: &str) -> serde_json::Value {
+    json!({
+        "schema_version": STREAM_SCHEMA,
+        "event": "end",
+        "time": time,
+        "scenario": table.name,
+        "status": table.verdict.status.name(),
+        "exit_code": table.verdict.conclusion.exit_code(),
+        "reasons": table.verdict.reasons,
+    })
+}
+
 fn document(table: &Table) -> Vec<u8> {
     let columns = columns();
     let rows = |rows: &[Row]| rows.iter().map(|r| fields(r, &columns)).collect::<Vec<_>>();

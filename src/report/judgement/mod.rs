@@ -15,7 +15,7 @@
 
 pub mod annotations;
 pub mod bencher;
-mod beside;
+pub(in crate::report) mod beside;
 pub(in crate::report) mod describe;
 pub mod github_action_benchmark;
 pub mod json;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 const SCHEMA: &str = include_str!("schema.json");
 /// The documents that the program writes, by their names in `$defs`.
-pub const DOCUMENTS: [&str; 3] = ["summary", "judgement", "baseline"];
+pub const DOCUMENTS: [&str; 4] = ["summary", "judgement", "baseline", "stream"];
 /// The fields of a row that are no columns.
 const ROW_FIELDS: [&str; 5] = ["faults_by_text", "checks", "prediction", "notes", "absent"];
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::report::conclusion::Conclusion;
     use crate::report::finding::{Decision, Kind};
-    use crate::report::format::json::JSON_SCHEMA;
+    use crate::report::format::json::{JSON_SCHEMA, STREAM_SCHEMA};
     use crate::report::judgement::json::JUDGEMENT_SCHEMA;
     use crate::report::table::Status;
 
@@ -106,6 +106,7 @@ mod tests {
         assert_eq!(verdict["status"]["enum"], json!(statuses));
         assert_eq!(field("summary", "schema_version")["const"], JSON_SCHEMA);
         assert_eq!(field("judgement", "schema_version")["const"], JUDGEMENT_SCHEMA);
+        assert_eq!(field("stream", "schema_version")["const"], STREAM_SCHEMA);
         // A command line that cannot be used writes no file.
         let written = || Conclusion::ALL.into_iter().filter(|one| *one != Conclusion::Unusable);
         let codes: Vec<u8> = written().map(Conclusion::exit_code).collect();

@@ -55,6 +55,12 @@ pub(super) fn of_run(table: &Table) -> Vec<Attachment> {
     all
 }
 
+/// The result files of several runs.
+pub(super) fn of_several(tables: &[Table]) -> Vec<Attachment> {
+    let paths = tables.iter().flat_map(|table| &table.sources);
+    paths.enumerate().filter_map(|(n, path)| result(path, n + 1).ok().flatten()).collect()
+}
+
 /// Whether the rows of each result are within the page.
 pub(super) fn has_all_rows(table: &Table) -> bool {
     let is_carried = |(n, path): (usize, &std::path::PathBuf)| {

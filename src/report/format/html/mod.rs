@@ -8,6 +8,7 @@
 mod attachments;
 mod cells;
 mod environment;
+mod judgement;
 mod policy;
 mod sections;
 mod tables;
@@ -17,9 +18,10 @@ use crate::report::{Conclusion, Format};
 use crate::units::{human_ns, listed, thousands};
 use askama::Template;
 use attachments::Attachment;
-use sections::Section;
+use sections::PageSection;
 
 pub(crate) use attachments::attached_results;
+pub(crate) use judgement::of_judgement;
 
 /// The report's file.
 pub(crate) const REPORT_FILE: &str = "report.html";
@@ -34,7 +36,7 @@ const SCRIPT: &str = include_str!("templates/script.js");
 /// A page: its heading, and sections below it.
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/format/html/askama.toml")]
-struct Page<'a> {
+struct PageTemplate<'a> {
     policy: String,
     generator: String,
     style: &'static str,
@@ -46,7 +48,7 @@ struct Page<'a> {
     badge_is: &'static str,
     facts: String,
     summary: Vec<String>,
-    sections: Vec<Section>,
+    sections: Vec<PageSection>,
     data: Vec<Attachment>,
     footer: String,
 }
@@ -57,7 +59,7 @@ fn generator() -> String {
 }
 
 fn page(table: &Table) -> Vec<u8> {
-    let page = Page {
+    let page = PageTemplate {
         policy: policy::of(STYLE, SCRIPT),
         generator: generator(),
         style: STYLE,
@@ -79,6 +81,39 @@ fn page(table: &Table) -> Vec<u8> {
             .to_owned(),
     };
     // A template writes to memory, and no value of this page fails to be shown.
+    page.render().expect("memory takes every line").into_bytes()
+}
+
+/// Renders results side by side as one page; one alone as its own.
+pub(crate) fn of_tables(tables: &[Table]) -> Vec<u8> {
+    if let [one] = tables {
+        return page(one);
+    }
+    let name = |(n, table): (usize, &Table)| {
+        let several = tables.iter().filter(|other| other.name == table.name).count() > 1;
+        if several { format!("{} ({})", table.name, n + 1) } else { table.name.clone() }
+    };
+    let names: Vec<String> = tables.iter().enumerate().map(name).collect();
+    let valid =
+        tables.iter().filter(|table| table.verdict.conclusion == Conclusion::Passed).count();
+    let page = PageTemplate {
+        policy: policy::of(STYLE, SCRIPT),
+        generator: generator(),
+        style: STYLE,
+        script: SCRIPT,
+        kind: "wsbench report",
+        title: &format!("{} results side by side", tables.len()),
+        badge: format!("{valid} of {} passed", tables.len()),
+        badge_is: if valid == tables.len() { "good" } else { "bad" },
+        facts: listed(&names),
+        summary: tables.iter().zip(&names).map(|(table, name)| format!("{name}: {}", run_quality(table))).collect(),
+        sections: sections::of_several(tables, &names),
+        data: attachments::of_several(tables),
+        footer: "Every figure here was made from the rows in this file: `wsbench verify` makes them again and \
+                 compares. The page loads nothing."
+            .to_owned(),
+    };
+    // As of one.
     page.render().expect("memory takes every line").into_bytes()
 }
 

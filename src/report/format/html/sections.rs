@@ -10,7 +10,7 @@ use crate::report::table::Table;
 
 /// A part of a page with a title of its own.
 #[derive(Default)]
-pub(super) struct Section {
+pub(super) struct PageSection {
     /// Its identity within the page.
     pub id: &'static str,
     pub title: &'static str,
@@ -44,14 +44,15 @@ pub(super) struct TextBlock {
 
 fn figures(table: &Table, wanted: &[&Picture]) -> Vec<FigureOfPage> {
     let figure = |picture: &&Picture| {
-        Some(FigureOfPage {
-            name: picture.name,
-            about: picture.about,
-            svg: labelled(&picture.svg(table)?, picture.about),
-            csv: picture.csv,
-        })
+        let one = drawn(picture.name, picture.about, &picture.svg(table)?);
+        Some(FigureOfPage { csv: picture.csv, ..one })
     };
     wanted.iter().filter_map(figure).collect()
+}
+
+/// A document as a figure, of which there is no file to copy from.
+pub(super) fn drawn(name: &'static str, about: &'static str, document: &str) -> FigureOfPage {
+    FigureOfPage { name, about, svg: labelled(document, about), csv: "" }
 }
 
 /// Returns a document for a page, in which it has the width that there is, with what it shows.
@@ -61,16 +62,16 @@ fn labelled(document: &str, about: &str) -> String {
 }
 
 /// Every section of a run's page.
-pub(super) fn of_run(table: &Table) -> Vec<Section> {
+pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
     let sections = [
-        Section {
+        PageSection {
             id: "result",
             title: "The result",
             bullets: table.words.clone(),
             tables: [Some(tables::overview(table)), tables::ratios(table)].into_iter().flatten().collect(),
-            ..Section::default()
+            ..PageSection::default()
         },
-        Section {
+        PageSection {
             id: "bytes",
             title: "Bytes by layer and direction",
             lead: vec![
@@ -80,9 +81,9 @@ pub(super) fn of_run(table: &Table) -> Vec<Section> {
             ],
             figures: figures(table, &[&drawing::OVERHEAD, &drawing::BYTES]),
             tables: [Some(tables::layers(table)), tables::predictions(table)].into_iter().flatten().collect(),
-            ..Section::default()
+            ..PageSection::default()
         },
-        Section {
+        PageSection {
             id: "latency",
             title: "Latency",
             lead: vec![
@@ -95,33 +96,33 @@ pub(super) fn of_run(table: &Table) -> Vec<Section> {
                 &[&drawing::LATENCY, &drawing::DISTRIBUTION, &drawing::PERCENTILES, &drawing::HEAT],
             ),
             tables: [Some(tables::latencies(table)), tables::fanout(table)].into_iter().flatten().collect(),
-            ..Section::default()
+            ..PageSection::default()
         },
-        Section {
+        PageSection {
             id: "costs",
             title: "CPU and memory",
             figures: figures(table, &[&drawing::COST]),
             tables: vec![tables::cost(table)],
-            ..Section::default()
+            ..PageSection::default()
         },
-        Section {
+        PageSection {
             id: "freshness",
             title: "Freshness, single messages, and break-even rates",
             figures: figures(table, &[&drawing::AGE, &drawing::TIMELINE, &drawing::BREAK_EVEN]),
             tables: vec![tables::delivery(table)],
-            ..Section::default()
+            ..PageSection::default()
         },
         limits(table),
         counted(table),
-        Section {
+        PageSection {
             id: "environment",
             title: "Where it was measured",
             tables: vec![environment::table(table)],
-            ..Section::default()
+            ..PageSection::default()
         },
         repeat(table),
     ];
-    let has_any = |section: &Section| {
+    let has_any = |section: &PageSection| {
         !(section.lead.is_empty()
             && section.bullets.is_empty()
             && section.figures.is_empty()
@@ -131,13 +132,45 @@ pub(super) fn of_run(table: &Table) -> Vec<Section> {
     sections.into_iter().filter(has_any).collect()
 }
 
-fn limits(table: &Table) -> Section {
+/// Sections of results side by side: all rows in one table, then each result's pictures.
+pub(super) fn of_several(tables: &[Table], names: &[String]) -> Vec<PageSection> {
+    let mut sections = vec![PageSection {
+        id: "overview-of-all",
+        title: "All results",
+        tables: vec![tables::overview_of_several(tables, names)],
+        ..PageSection::default()
+    }];
+    let wanted = [&drawing::BYTES, &drawing::LATENCY, &drawing::PERCENTILES, &drawing::COST];
+    for (n, (table, name)) in tables.iter().zip(names).enumerate() {
+        let mut lead = vec![format!("{name}, {}, {}", table.started, table.build)];
+        lead.extend(table.verdict.reasons.first().cloned());
+        let mut figures = figures(table, &wanted);
+        // Their rows are in the page; a copy of one table would be of all.
+        figures.iter_mut().for_each(|figure| figure.csv = "");
+        sections.push(PageSection {
+            id: RESULT_IDS.get(n).copied().unwrap_or("result-more"),
+            title: "A result",
+            lead,
+            bullets: table.words.clone(),
+            figures,
+            ..PageSection::default()
+        });
+    }
+    sections
+}
+
+/// Identities of the sections of results, as far as anybody lays them side by side.
+const RESULT_IDS: [&str; 8] = [
+    "result-1", "result-2", "result-3", "result-4", "result-5", "result-6", "result-7", "result-8",
+];
+
+fn limits(table: &Table) -> PageSection {
     let count = table.limits().count();
     if count == 0 {
-        return Section { id: "limits", title: "Limits", ..Section::default() };
+        return PageSection { id: "limits", title: "Limits", ..PageSection::default() };
     }
     let kept = table.limits().filter(|found| found.decision == Decision::Pass).count();
-    Section {
+    PageSection {
         id: "limits",
         title: "Limits",
         lead: vec![format!("{kept} of {count} limits of the scenario are kept.")],
@@ -146,11 +179,11 @@ fn limits(table: &Table) -> Section {
             "What the scenario demands",
             table.limits(),
         )],
-        ..Section::default()
+        ..PageSection::default()
     }
 }
 
-fn counted(table: &Table) -> Section {
+fn counted(table: &Table) -> PageSection {
     let rows = if attachments::has_all_rows(table) {
         "The rows that all of this was made from are in this file: `wsbench verify` makes every figure again from \
          them."
@@ -171,17 +204,17 @@ fn counted(table: &Table) -> Section {
     if !text.is_empty() {
         blocks.push(TextBlock { title: "Notes".to_owned(), text, open: false });
     }
-    Section {
+    PageSection {
         id: "counted",
         title: "How it was counted",
         lead,
         tables: vec![tables::audit(table), tables::checks(table)],
         blocks,
-        ..Section::default()
+        ..PageSection::default()
     }
 }
 
-fn repeat(table: &Table) -> Section {
+fn repeat(table: &Table) -> PageSection {
     let mut blocks = Vec::new();
     if let Some(source) = &table.source {
         blocks.push(TextBlock {
@@ -200,5 +233,5 @@ fn repeat(table: &Table) -> Section {
         lead.push(format!("Command: wsbench run {}{}", source.name, sets.collect::<String>()));
     }
     lead.extend(table.seed.map(|seed| format!("Seed: {seed}.")));
-    Section { id: "repeat", title: "To repeat it", lead, blocks, ..Section::default() }
+    PageSection { id: "repeat", title: "To repeat it", lead, blocks, ..PageSection::default() }
 }

@@ -8,9 +8,10 @@ use crate::report::check::CheckOutcome;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::{BOUND, BOUND_MEANING};
+use crate::report::judgement::describe;
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::table::{Row, Table};
-use crate::units::{amount, human_bytes, human_us, thousands, three, with_unit};
+use crate::units::{amount, decimals, human_bytes, human_us, thousands, three, with_unit};
 
 /// Rows by rising client count.
 pub(super) fn by_clients(table: &Table) -> Vec<&Row> {
@@ -38,6 +39,29 @@ fn statistic<'a>(text: &str, metric: Metric, statistic: Statistic) -> RowColumn<
 
 fn is_measured(table: &Table, metric: Metric) -> bool {
     table.rows.iter().any(|row| row.latency(metric).count > 0)
+}
+
+/// The same of several results, each row under its result's name.
+pub(super) fn overview_of_several(tables: &[Table], names: &[String]) -> HtmlTable {
+    let mut all: Option<HtmlTable> = None;
+    for (table, name) in tables.iter().zip(names) {
+        let mut own = overview(table);
+        // A result without the chapter's columns would have fewer cells than another.
+        let chapter = own.heads.iter().position(|head| head.text.starts_with("chapter"));
+        if let Some(at) = chapter {
+            own.heads.drain(at..at + 2);
+            own.rows.iter_mut().for_each(|row| drop(row.cells.drain(at..at + 2)));
+        }
+        own.heads.insert(0, text_head("result"));
+        own.rows.iter_mut().for_each(|row| row.cells.insert(0, Cell::text(name.as_str())));
+        match &mut all {
+            Some(all) => all.rows.extend(own.rows),
+            none => *none = Some(own),
+        }
+    }
+    let mut all = all.unwrap_or_else(|| overview(&tables[0]));
+    all.caption = "Every series of every result, by clients".to_owned();
+    all
 }
 
 /// The figures that a decision is made by.
@@ -417,6 +441,60 @@ pub(super) fn checks(table: &Table) -> HtmlTable {
     }
 }
 
+/// Figures that were decided by pairs of runs.
+pub(super) fn paired(all: &[&Finding]) -> HtmlTable {
+    let line = |finding: &&Finding| {
+        let effect = finding.effect.as_ref();
+        let change = |by: Option<f64>| match (effect, by) {
+            (Some(of), Some(by)) => Cell {
+                value: decimals(by),
+                number: true,
+                ..Cell::text(describe::change_on(of.scale, by, &finding.unit))
+            },
+            _ => Cell { number: true, ..Cell::text("n/a") },
+        };
+        let side = |figure: &Figure| Cell::figure(figure, |value| with_unit(value, &finding.unit));
+        HtmlRow {
+            series: finding.subject.series.clone(),
+            cells: vec![
+                Cell::text(describe::decision(finding.decision)).marked(mark(finding.decision)),
+                Cell::text(describe::of_whom(&finding.subject)),
+                Cell::head(finding.subject.metric.as_str()),
+                finding.baseline.as_ref().map_or_else(Cell::default, side),
+                side(&finding.value),
+                change(effect.map(|of| of.estimate)),
+                change(effect.and_then(|of| of.lower)),
+                change(effect.and_then(|of| of.upper)),
+                change(effect.map(|of| of.margin)),
+                change(effect.and_then(|of| of.detectable)),
+                Cell::count(effect.map_or(0, |of| of.pairs.into())),
+                Cell::text(finding.text.as_str()),
+            ],
+        }
+    };
+    let heads = ["A", "B", "change", "at least", "at most", "allowed", "detectable", "pairs"];
+    let texts = ["decision", "of", "metric"].map(text_head).into_iter();
+    HtmlTable {
+        id: "paired",
+        caption: "Medians of both sides, and the change from A to B within pairs".to_owned(),
+        heads: texts.chain(heads.map(number_head)).chain([text_head("evidence")]).collect(),
+        rows: all.iter().map(line).collect(),
+        notes: vec![
+            "allowed: a change that passes. detectable: the smallest change that so many pairs show in 8 of 10 \
+             comparisons."
+                .to_owned(),
+        ],
+    }
+}
+
+fn mark(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Pass => "good",
+        Decision::Fail => "bad",
+        Decision::Inconclusive | Decision::NotComparable => "some",
+    }
+}
+
 /// Findings of limits or comparisons.
 pub(super) fn findings<'a>(
     id: &'static str,
@@ -424,11 +502,7 @@ pub(super) fn findings<'a>(
     all: impl Iterator<Item = &'a Finding>,
 ) -> HtmlTable {
     let line = |found: &Finding| {
-        let mark = match found.decision {
-            Decision::Pass => "good",
-            Decision::Fail => "bad",
-            Decision::Inconclusive | Decision::NotComparable => "some",
-        };
+        let mark = mark(found.decision);
         let value = |figure: &Figure| match figure.below() {
             Some(_) => Cell::figure(figure, human_us),
             None => Cell::figure(figure, |value| with_unit(value, &found.unit)),
