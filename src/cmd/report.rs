@@ -11,7 +11,7 @@ use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
 use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Status};
-use crate::report::{Conclusion, FORMATS, Format, Table, find_format, of_tables};
+use crate::report::{Conclusion, FORMATS, Format, REPORT_FILE, Table, find_format, of_tables};
 use crate::result::RunResult;
 use crate::result::file::{self, RESULT_FILE};
 use crate::result::same_run;
@@ -157,11 +157,11 @@ pub(super) fn reports_in(folder: &Path, formats: &[&Format], table: &Table) -> S
         row.steady(Way::Both, Layer::Overhead).per_s.value().is_some_and(|bytes| bytes >= least)
     };
     let has_picture = table.verdict.status != Status::Invalid && table.rows.iter().any(is_measured);
-    if has_picture && formats.iter().any(|format| format.files().any(|file| file == "overhead.png"))
-    {
-        format!("{shown} (open overhead.png)")
-    } else {
-        shown.to_string()
+    let writes =
+        |name: &&str| formats.iter().any(|format| format.files().any(|file| file == *name));
+    match [REPORT_FILE, "overhead.png"].iter().find(|name| writes(name)).filter(|_| has_picture) {
+        Some(first) => format!("{shown} (open {first})"),
+        None => shown.to_string(),
     }
 }
 

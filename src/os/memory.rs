@@ -70,13 +70,50 @@ pub(crate) fn describe() -> BTreeMap<String, String> {
     put("cpu", after(file("/proc/cpuinfo"), "model name"));
     put("memory", after(file("/proc/meminfo"), "MemTotal"));
     put("kernel", file("/proc/sys/kernel/osrelease"));
-    for name in ["net/core/somaxconn", "net/ipv4/ip_local_port_range", "net/ipv4/tcp_mem"] {
+    let clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    put("clock_source", file(clock));
+    put("cpu_governor", file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+    put("cpu_mitigations", mitigations());
+    put("hugepages", file("/sys/kernel/mm/transparent_hugepage/enabled"));
+    for name in [
+        "net/core/somaxconn",
+        "net/core/busy_poll",
+        "net/ipv4/ip_local_port_range",
+        "net/ipv4/tcp_congestion_control",
+        "net/ipv4/tcp_max_syn_backlog",
+        "net/ipv4/tcp_mem",
+        "net/ipv4/tcp_rmem",
+        "net/ipv4/tcp_wmem",
+    ] {
         let value = file(&format!("/proc/sys/{name}"));
         put(&name.replace('/', "."), value.map(|v| v.replace('\t', " ")));
     }
     let files = getrlimit(Resource::Nofile).current;
     put("open_files", files.map(|n| n.to_string()));
     host
+}
+
+/// How the kernel deals with faults of the processor: those that it mitigates, and those that it leaves open.
+fn mitigations() -> Option<String> {
+    let folder = std::fs::read_dir("/sys/devices/system/cpu/vulnerabilities").ok()?;
+    let mut mitigated = Vec::new();
+    let mut open = Vec::new();
+    for entry in folder.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let state = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        if state.starts_with("Mitigation") {
+            mitigated.push(name);
+        } else if state.starts_with("Vulnerable") {
+            open.push(name);
+        }
+    }
+    let list = |what: &str, mut names: Vec<String>| {
+        names.sort();
+        (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+    };
+    let parts = [list("mitigated", mitigated), list("vulnerable", open)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    Some(if parts.is_empty() { "none needed".to_owned() } else { parts.join("; ") })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(crate) mod companion;
 pub(crate) mod external_server;
 pub(crate) mod guard;
 mod kernel_memory;
+mod libraries;
 mod output_tail;
 mod process;
 pub(crate) mod process_group;
@@ -212,7 +213,8 @@ fn create_server_log(plan: &Plan, result: &Path) -> Outcome<Option<PathBuf>> {
 }
 
 /// Returns the header of a plan's result file.
-pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> Header {
+pub fn header(plan: &Plan, started: String, mut host: BTreeMap<String, String>) -> Header {
+    host.insert("libraries".to_owned(), libraries::versions());
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     Header {
         schema: SCHEMA.to_owned(),

@@ -64,7 +64,7 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
             "Estimate and interval of each figure's change from A to B, beside what is tolerated";
         sections.push(PageSection {
             id: "varying",
-            title: "Figures that vary from run to run",
+            title: "Figures that vary from run to run".into(),
             lead: vec![
                 "Decided by pairs of runs. A change passes if it is surely within what is allowed, and fails if it \
                  is surely beyond it; else it is undecided, and the smallest change that would have been seen is \
@@ -83,7 +83,7 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
     if !others.is_empty() {
         sections.push(PageSection {
             id: "exact",
-            title: "Bytes, counts and checks",
+            title: "Bytes, counts and checks".into(),
             tables: vec![tables::findings("findings", "What one run can tell", others.into_iter())],
             ..PageSection::default()
         });
@@ -93,7 +93,7 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
     if !notes.is_empty() {
         sections.push(PageSection {
             id: "notes",
-            title: "Notes",
+            title: "Notes".into(),
             bullets: notes,
             ..PageSection::default()
         });

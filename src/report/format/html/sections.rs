@@ -7,13 +7,14 @@ use crate::report::drawing::{self, Picture};
 use crate::report::finding::Decision;
 use crate::report::format::text::notes;
 use crate::report::table::Table;
+use std::borrow::Cow;
 
 /// A part of a page with a title of its own.
 #[derive(Default)]
 pub(super) struct PageSection {
     /// Its identity within the page.
     pub id: &'static str,
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Paragraphs at its beginning.
     pub lead: Vec<String>,
     pub bullets: Vec<String>,
@@ -66,14 +67,14 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
     let sections = [
         PageSection {
             id: "result",
-            title: "The result",
+            title: "The result".into(),
             bullets: table.words.clone(),
             tables: [Some(tables::overview(table)), tables::ratios(table)].into_iter().flatten().collect(),
             ..PageSection::default()
         },
         PageSection {
             id: "bytes",
-            title: "Bytes by layer and direction",
+            title: "Bytes by layer and direction".into(),
             lead: vec![
                 "Every byte is counted at the socket and belongs to one part. A prediction is arithmetic from the \
                  scenario alone; it stands beside what was measured."
@@ -85,7 +86,7 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
         },
         PageSection {
             id: "latency",
-            title: "Latency",
+            title: "Latency".into(),
             lead: vec![
                 "From the intended moment on, so that a wait for the driver or for an earlier answer is part of \
                  it (no coordinated omission)."
@@ -100,14 +101,14 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
         },
         PageSection {
             id: "costs",
-            title: "CPU and memory",
+            title: "CPU and memory".into(),
             figures: figures(table, &[&drawing::COST]),
             tables: vec![tables::cost(table)],
             ..PageSection::default()
         },
         PageSection {
             id: "freshness",
-            title: "Freshness, single messages, and break-even rates",
+            title: "Freshness, single messages, and break-even rates".into(),
             figures: figures(table, &[&drawing::AGE, &drawing::TIMELINE, &drawing::BREAK_EVEN]),
             tables: vec![tables::delivery(table)],
             ..PageSection::default()
@@ -116,7 +117,7 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
         counted(table),
         PageSection {
             id: "environment",
-            title: "Where it was measured",
+            title: "Where it was measured".into(),
             tables: vec![environment::table(table)],
             ..PageSection::default()
         },
@@ -136,20 +137,20 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
 pub(super) fn of_several(tables: &[Table], names: &[String]) -> Vec<PageSection> {
     let mut sections = vec![PageSection {
         id: "overview-of-all",
-        title: "All results",
+        title: "All results".into(),
         tables: vec![tables::overview_of_several(tables, names)],
         ..PageSection::default()
     }];
     let wanted = [&drawing::BYTES, &drawing::LATENCY, &drawing::PERCENTILES, &drawing::COST];
     for (n, (table, name)) in tables.iter().zip(names).enumerate() {
-        let mut lead = vec![format!("{name}, {}, {}", table.started, table.build)];
+        let mut lead = vec![format!("{}, {}", table.started, table.build)];
         lead.extend(table.verdict.reasons.first().cloned());
         let mut figures = figures(table, &wanted);
         // Their rows are in the page; a copy of one table would be of all.
         figures.iter_mut().for_each(|figure| figure.csv = "");
         sections.push(PageSection {
             id: RESULT_IDS.get(n).copied().unwrap_or("result-more"),
-            title: "A result",
+            title: name.clone().into(),
             lead,
             bullets: table.words.clone(),
             figures,
@@ -167,12 +168,12 @@ const RESULT_IDS: [&str; 8] = [
 fn limits(table: &Table) -> PageSection {
     let count = table.limits().count();
     if count == 0 {
-        return PageSection { id: "limits", title: "Limits", ..PageSection::default() };
+        return PageSection { id: "limits", title: "Limits".into(), ..PageSection::default() };
     }
     let kept = table.limits().filter(|found| found.decision == Decision::Pass).count();
     PageSection {
         id: "limits",
-        title: "Limits",
+        title: "Limits".into(),
         lead: vec![format!("{kept} of {count} limits of the scenario are kept.")],
         tables: vec![tables::findings(
             "limit-findings",
@@ -206,7 +207,7 @@ fn counted(table: &Table) -> PageSection {
     }
     PageSection {
         id: "counted",
-        title: "How it was counted",
+        title: "How it was counted".into(),
         lead,
         tables: vec![tables::audit(table), tables::checks(table)],
         blocks,
@@ -233,5 +234,11 @@ fn repeat(table: &Table) -> PageSection {
         lead.push(format!("Command: wsbench run {}{}", source.name, sets.collect::<String>()));
     }
     lead.extend(table.seed.map(|seed| format!("Seed: {seed}.")));
-    PageSection { id: "repeat", title: "To repeat it", lead, blocks, ..PageSection::default() }
+    PageSection {
+        id: "repeat",
+        title: "To repeat it".into(),
+        lead,
+        blocks,
+        ..PageSection::default()
+    }
 }

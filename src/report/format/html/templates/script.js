@@ -197,14 +197,14 @@
       one.addEventListener("click", act);
       bar.append(one);
     };
-    button("Copy SVG", `Copy the figure ${name} as SVG`, () => hand(figure, vector(svg), `${name}.svg`));
-    button("Copy PNG", `Copy the figure ${name} as PNG`, async () => hand(figure, await pixels(svg), `${name}.png`));
+    button("Copy SVG", `Copy SVG of ${name}`, () => hand(figure, vector(svg), `${name}.svg`));
+    button("Copy PNG", `Copy PNG of ${name}`, async () => hand(figure, await pixels(svg), `${name}.png`));
     const csv = figure.dataset.csv;
     if (csv && document.querySelector(`script[data-name="${csv}"]`))
-      button("Copy CSV", `Copy the figures of ${name} as CSV`, async () => hand(figure, await unpack(csv), csv));
-    button("+", `Zoom into ${name}`, () => zoom(svg, 0.7));
-    button("−", `Zoom out of ${name}`, () => zoom(svg, 1 / 0.7));
-    button("Whole", `Show all of ${name}`, () => svg.setAttribute("viewBox", svg.dataset.size));
+      button("Copy CSV", `Copy CSV of ${name}`, async () => hand(figure, await unpack(csv), csv));
+    button("+", `+ zoom into ${name}`, () => zoom(svg, 0.7));
+    button("−", `− zoom out of ${name}`, () => zoom(svg, 1 / 0.7));
+    button("Whole", `Whole ${name}`, () => svg.setAttribute("viewBox", svg.dataset.size));
     figure.insertBefore(bar, figure.querySelector("figcaption"));
     svg.addEventListener("pointermove", (event) => {
       if (drag && drag.svg === svg) return;
