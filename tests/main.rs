@@ -63,6 +63,8 @@ mod odd_servers;
 mod outputs;
 /// Servers with messages of their own form.
 mod own_messages;
+/// The pages of `wsbench serve`.
+mod pages;
 /// The WebSocket client against an external server.
 mod push;
 /// How long clients wait after a failure, and what they count when they are back.

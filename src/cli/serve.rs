@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 /// Where to listen.
 const LISTENING: &str = "Listening";
+/// What people see.
+const PAGES: &str = "Pages";
 /// What is published.
 const PUBLISHING: &str = "Publishing";
 /// What is wrong on purpose.
@@ -51,6 +53,15 @@ pub(crate) struct ServeArgs {
         help_heading = LISTENING
     )]
     pub tls_key: Option<PathBuf>,
+    /// Serve pages for a browser also on an address that others reach [default: on loopback alone]
+    #[arg(long, help_heading = PAGES)]
+    pub pages: bool,
+    /// A name of this host under which pages are served, besides its addresses and localhost
+    #[arg(long = "pages-host", value_name = "NAME", help_heading = PAGES)]
+    pub pages_hosts: Vec<String>,
+    /// Serve no pages
+    #[arg(long, conflicts_with_all = ["pages", "pages_hosts"], help_heading = PAGES)]
+    pub no_pages: bool,
     /// Publish and answer as this scenario says
     #[arg(
         long, value_name = "FILE", conflicts_with_all = ["rate", "payload", "size", "message_limit"],

@@ -21,11 +21,13 @@ use crate::run::runtime;
 use crate::run::worker::{Commands, read_input, send_line};
 use crate::server;
 use crate::server::fault_injection::{FaultInjection, InjectedFault};
+use crate::server::pages::{Hosts, Pages};
 use crate::server::{Config, Limits, Running, Totals};
 use crate::time::{now_ns, process_cpu_ns};
 use crate::tls::{Identity, ServerTls, server_config};
 use crate::transport::{AnySeries, Mount, TRANSPORTS, Transport};
 use crate::units::{human_bytes, thousands};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,8 +64,10 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
         mount: Mount::all(mounts),
         limits: Limits::default(),
         faults,
+        pages: pages(args)?,
         notice: Arc::new(|text: &str| warn(text)),
     };
+    let has_pages = config.pages.is_some();
     for fault in &args.faults {
         warn(format_args!("this server is faulty on purpose: {fault}"));
     }
@@ -72,7 +76,11 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
         let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
         let running = server::start(config)?;
         let address = running.address();
-        print(format!("listening on {scheme}://{address}\n{}\n", about.join("\n")).as_bytes())?;
+        let mut text = format!("listening on {scheme}://{address}\n{}\n", about.join("\n"));
+        if has_pages {
+            text.push_str(&format!("pages for a browser: {scheme}://{}/\n", for_browser(address)));
+        }
+        print(text.as_bytes())?;
         until_signal(running, signals).await
     })?;
     print(describe(&totals).as_bytes())
@@ -99,6 +107,25 @@ fn combine_faults(
                 .into(),
         )),
         _ => Ok(faults),
+    }
+}
+
+/// The pages, if there are any: on an address of this machine alone unless they are asked for.
+fn pages(args: &ServeArgs) -> Outcome<Option<Arc<Pages>>> {
+    let asked = args.pages || !args.pages_hosts.is_empty();
+    if args.no_pages || !(asked || args.bind.ip().is_loopback()) {
+        return Ok(None);
+    }
+    let names = args.pages_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
+    Ok(Some(Arc::new(Pages::new(Hosts { names, tls: args.tls }))))
+}
+
+/// An address as a person opens it in a browser.
+fn for_browser(address: SocketAddr) -> String {
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
     }
 }
 
@@ -261,6 +288,7 @@ fn configure(start: ServerStart) -> Outcome<Config> {
         mount: Mount::all(start.mounts),
         limits,
         faults: FaultInjection::default(),
+        pages: None,
         notice: Arc::new(|text: &str| warn(text)),
     })
 }

@@ -12,6 +12,7 @@ use crate::server::deferred_eof::DeferredEof;
 use crate::server::open_connections::{
     CloseRequest, ConnectionState, OpenConnection, OpenConnections,
 };
+use crate::server::pages::Pages;
 use crate::server::peer::Peer;
 use crate::server::routes::{Answer, Routes, TakeOver, Upgraded};
 use crate::server::server_thread::ServerThread;
@@ -32,6 +33,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -48,6 +50,7 @@ pub(crate) struct ConnectionContext {
     http: http1::Builder,
     buffers: RefCell<SharedBuffers>,
     routes: Routes,
+    pages: Option<Arc<Pages>>,
     tls: Option<TlsServer>,
     thread: Rc<ServerThread>,
     connections: Rc<OpenConnections>,
@@ -73,7 +76,8 @@ impl ConnectionContext {
         let buffers = RefCell::default();
         let tls = config.tls.clone().map(TlsServer::new);
         let limits = config.limits;
-        ConnectionContext { http, buffers, routes, tls, thread, connections, limits }
+        let pages = config.pages.clone();
+        ConnectionContext { http, buffers, routes, pages, tls, thread, connections, limits }
     }
 }
 
@@ -260,7 +264,11 @@ impl Service<Request<Incoming>> for RequestContext {
     fn call(&self, request: Request<Incoming>) -> AnswerFuture {
         let RequestContext { context, peer, state, take_over: upgrade } = self;
         let is_post = request.method() == Method::POST;
-        let answer = match context.routes.at(request.uri().path()) {
+        // What is measured goes first.
+        let pages =
+            context.pages.as_ref().filter(|_| context.routes.at(request.uri().path()).is_none());
+        let of_page = pages.and_then(|pages| pages.answer(&request, peer));
+        let of_route = |request: Request<Incoming>| match context.routes.at(request.uri().path()) {
             // Whatever the transport, a message for all goes the same way.
             Some(_) if is_post && peer.thread.feed.get().spec.workload.is_shared() => {
                 post::receive(request, peer)
@@ -270,6 +278,7 @@ impl Service<Request<Incoming>> for RequestContext {
             Some(endpoint) => endpoint.answer(&request, peer),
             None => Answer::Now(unknown_path(&context.routes)),
         };
+        let answer = of_page.unwrap_or_else(|| of_route(request));
         state.begin_request(match &answer {
             Answer::Later(_) => true,
             // A stream is never idle; its end is the connection's.

@@ -14,6 +14,7 @@
 //! | `routes`, `body`, `response_head`, `streaming_response`, `post` | what endpoints are made of |
 //! | `peer`, `subscription` | a client, and its position in what is published |
 //! | `broadcast_hub` | messages that clients send to all |
+//! | `pages` | pages for a browser, which runs never have |
 //! | `fault_injection` | faults on purpose |
 
 mod body;
@@ -23,6 +24,7 @@ mod deferred_eof;
 pub(crate) mod fault_injection;
 mod listener;
 mod open_connections;
+pub(crate) mod pages;
 mod peer;
 pub(crate) mod post;
 pub(crate) mod response_head;
@@ -41,6 +43,7 @@ pub(crate) use subscription::Outgoing;
 use crate::error::{Failure, Outcome, at};
 use crate::feed::Feed;
 use crate::server::fault_injection::FaultInjection;
+use crate::server::pages::Pages;
 use crate::units::add_fields;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -70,6 +73,8 @@ pub struct Config {
     pub limits: Limits,
     /// Faults on purpose.
     pub faults: FaultInjection,
+    /// Pages for a browser; `None` if there are none, as in every run.
+    pub pages: Option<Arc<Pages>>,
     /// Called, once a kind, with what goes wrong while it goes on serving; from any thread.
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
 }

@@ -63,6 +63,7 @@ pub fn config(spec: Spec, limits: Limits) -> Config {
         mount: Mount::all(mounts),
         limits,
         faults: Default::default(),
+        pages: None,
         notice: Arc::new(|_| {}),
     }
 }

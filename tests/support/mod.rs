@@ -1,5 +1,6 @@
 //! Shared by the tests: the program, scenarios on disk, results read back.
 
+pub mod browser;
 pub mod steps;
 
 use std::collections::HashMap;
