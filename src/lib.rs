@@ -275,6 +275,10 @@ pub mod internals {
         pub fn baseline(bytes: &[u8]) -> bool {
             gate::baseline::parse(bytes).is_ok()
         }
+        /// A page with results in it.
+        pub fn page(text: &str) -> bool {
+            crate::report::attached_results(text).is_ok()
+        }
         /// A file of the runs of months.
         pub fn history(text: &str) -> bool {
             gate::history::parse(text).is_ok()

@@ -9,7 +9,7 @@ use crate::report::drawing::panel;
 use crate::report::drawing::plot::{Axis, AxisUnit, Plot};
 use crate::report::drawing::text::Pen;
 use crate::report::drawing::{invalid_mark, palette, show_moment, show_us};
-use crate::report::pictures::HeatMap;
+use crate::report::pictures::{HeatCell, HeatMap};
 use crate::report::table::{Row, Table};
 use crate::units::thousands;
 use plotters::prelude::*;
@@ -173,14 +173,17 @@ fn cells(plot: &Plot, map: &HeatMap, colour: RGBColor) -> Drawn {
     let at = |column: u32| start + f64::from(column) * f64::from(map.column_s) * 1e6;
     for (n, (_, pale, _)) in SHADES.iter().enumerate() {
         let style = shaded(colour, *pale).filled();
-        for cell in &map.cells {
-            let share = cell.count as f64 / sums[cell.column as usize].max(1) as f64;
-            if level(share) != n {
-                continue;
-            }
-            let bin = cell.bin as usize;
-            let low = plot.at((at(cell.column), map.edges_us[bin]));
-            let high = plot.at((at(cell.column + 1), map.edges_us[bin + 1]));
+        let of_level = |cell: &&HeatCell| {
+            level(cell.count as f64 / sums[cell.column as usize].max(1) as f64) == n
+        };
+        let cells: Vec<&HeatCell> = map.cells.iter().filter(of_level).collect();
+        // Those above each other are one rectangle.
+        let is_above = |a: &&HeatCell, b: &&HeatCell| a.column == b.column && a.bin + 1 == b.bin;
+        for run in cells.chunk_by(is_above) {
+            let first = run[0];
+            let last = run[run.len() - 1];
+            let low = plot.at((at(first.column), map.edges_us[first.bin as usize]));
+            let high = plot.at((at(first.column + 1), map.edges_us[last.bin as usize + 1]));
             plot.area.draw(&Rectangle::new([(low.0, high.1), (high.0, low.1)], style))?;
         }
     }

@@ -101,7 +101,7 @@ pub(crate) const TIMELINE: Picture = Picture {
 pub(crate) const DISTRIBUTION: Picture = Picture {
     name: "distribution",
     about: "Share of updates that were delivered within a time, measured and predicted",
-    csv: "distribution.csv",
+    csv: "percentiles.csv",
     is_empty: |table| !has_distribution(table),
     draw: distribution::draw,
 };

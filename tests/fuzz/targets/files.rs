@@ -1,5 +1,5 @@
-//! Any bytes as a result file, a baseline, a history or a line between processes: a value or an error, and no
-//! panic. A result that is read can be summarised.
+//! Any bytes as a result file, a baseline, a history, a page or a line between processes: a value or an error,
+//! and no panic. A result that is read can be summarised.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,6 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     readers::baseline(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         readers::history(text);
+        readers::page(text);
     }
     bytes.split(|byte| *byte == b'\n').for_each(|line| {
         readers::process_line(line);

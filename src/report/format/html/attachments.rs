@@ -15,6 +15,8 @@ use std::path::Path;
 /// A result whose rows take more than this once they are compressed is not carried along: a page would be too
 /// large for what opens it.
 const MOST_BYTES: usize = 16 << 20;
+/// The same, for the rows as they are. A page that claims more is not read: a few bytes of it could fill the memory.
+const MOST_BYTES_OF_ROWS: u64 = 512 << 20;
 /// The name that results have in a page, before their number.
 const RESULT: &str = "result-";
 /// What comes before an attachment's name in a page.
@@ -88,7 +90,7 @@ fn pack(mut from: impl Read) -> io::Result<Option<(u64, Vec<u8>)>> {
         }
         bytes += length as u64;
         packed.write_all(&piece[..length])?;
-        if packed.get_ref().len() > MOST_BYTES {
+        if packed.get_ref().len() > MOST_BYTES || bytes > MOST_BYTES_OF_ROWS {
             return Ok(None);
         }
     }
@@ -114,7 +116,11 @@ pub(crate) fn attached_results(page: &str) -> Result<Vec<Vec<u8>>, String> {
         let broken = |why: &dyn std::fmt::Display| format!("{name} cannot be read: {why}");
         let packed = STANDARD.decode(content.trim()).map_err(|e| broken(&e))?;
         let mut rows = Vec::new();
-        GzDecoder::new(&packed[..]).read_to_end(&mut rows).map_err(|e| broken(&e))?;
+        let mut reader = GzDecoder::new(&packed[..]).take(MOST_BYTES_OF_ROWS + 1);
+        reader.read_to_end(&mut rows).map_err(|e| broken(&e))?;
+        if reader.limit() == 0 {
+            return Err(broken(&format_args!("it has more than {MOST_BYTES_OF_ROWS} bytes")));
+        }
         found.push(rows);
     }
     Ok(found)

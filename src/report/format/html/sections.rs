@@ -59,7 +59,9 @@ pub(super) fn drawn(name: &'static str, about: &'static str, document: &str) -> 
 /// Returns a document for a page, in which it has the width that there is, with what it shows.
 fn labelled(document: &str, about: &str) -> String {
     let at = document.find("viewBox").unwrap_or_default();
-    format!("<svg role=\"img\" aria-label=\"{about}\" {}", &document[at..])
+    // The page says it once for all of them.
+    let body = document[at..].replace(" font-family=\"sans-serif\"", "");
+    format!("<svg role=\"img\" aria-label=\"{about}\" {body}")
 }
 
 /// Every section of a run's page.

@@ -140,6 +140,7 @@
     copy.setAttribute("viewBox", svg.dataset.size);
     copy.setAttribute("width", size[2]);
     copy.setAttribute("height", size[3]);
+    copy.setAttribute("font-family", "sans-serif");
     for (const gone of all("[data-hidden]", copy)) gone.remove();
     return new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
   };
