@@ -137,6 +137,19 @@ fn counters(text: &str) -> BTreeMap<String, f64> {
     samples.map(sample).filter(|(name, _): &(String, f64)| name.contains("_total{")).collect()
 }
 
+/// Checks that every histogram's last bucket is the infinite one, with all of its values: Prometheus finds no
+/// quantile without. Returns how many there are.
+fn whole_histograms(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let counts = lines.iter().filter_map(|line| line.split_once("_seconds_count{"));
+    counts
+        .map(|(name, labels)| {
+            let last = format!("{name}_seconds_bucket{{le=\"+Inf\",{labels}");
+            assert!(lines.contains(&last.as_str()), "{last}\n{text}");
+        })
+        .count()
+}
+
 #[test]
 fn metrics_rise_to_what_the_run_has_and_end_with_it() {
     let world = World::new(SMALL);
@@ -156,6 +169,7 @@ fn metrics_rise_to_what_the_run_has_and_end_with_it() {
     assert!(get(&address, "/").is_some_and(|text| text.starts_with("HTTP/1.1 404")));
     let mut last = BTreeMap::new();
     let mut asked = 0;
+    let mut histograms = 0;
     while let Some(text) = get(&address, "/metrics") {
         if text.is_empty() {
             break;
@@ -166,6 +180,7 @@ fn metrics_rise_to_what_the_run_has_and_end_with_it() {
             "{text}"
         );
         assert!(text.ends_with("# EOF\n"), "{text}");
+        histograms = whole_histograms(&text);
         let now = counters(&text);
         for (name, before) in &last {
             assert!(
@@ -181,6 +196,7 @@ fn metrics_rise_to_what_the_run_has_and_end_with_it() {
     let text = String::from_utf8_lossy(&rest.join().expect("it reads")).into_owned();
     assert!(matches!(output.status.code(), Some(0 | 96)), "{text}");
     assert!(asked > 5, "{asked}");
+    assert!(histograms > 3, "{histograms}");
     // The first case was over before the last look.
     let of = |way: &str| -> f64 {
         let own = |name: &&String| {

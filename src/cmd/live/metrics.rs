@@ -250,7 +250,7 @@ fn encode_latency(
     let mut family = encoder.encode_descriptor(&name, help, None, MetricType::Histogram)?;
     for case in live.cases.iter().filter(|case| case.latencies[n].count() > 0) {
         let LiveBuckets { counts, sum_s } = &case.latencies[n];
-        let bounds = BUCKETS_S.into_iter().chain([f64::MAX]);
+        let bounds = BUCKETS_S.into_iter().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
         family.encode_family(&of_case(case))?.encode_histogram::<NoLabelSet>(
             *sum_s,
