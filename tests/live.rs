@@ -79,6 +79,9 @@ fn a_stream_has_a_line_a_second_and_they_add_up_to_the_run() {
     assert_eq!(sums, expected);
     let limits = seconds.last().expect("a second")["limits"].as_array().expect("limits");
     assert!(limits.iter().any(|limit| limit["decision"] == "pass"), "{limits:?}");
+    // The limit holds: it fails at no moment, also not because a case comes later.
+    let fails = |line: &&Value| line["limits"].to_string().contains("\"fail\"");
+    assert_eq!(seconds.iter().find(fails), None);
 }
 
 #[test]

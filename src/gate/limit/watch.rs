@@ -63,9 +63,12 @@ impl LimitWatch {
             for rows in evaluation.subjects(limit, rule, info.clients) {
                 let found = evaluation.finding(limit, rule, &rows);
                 let of = found.subject.row().unwrap_or_default();
+                // A figure that is absent so far, say of a case that comes later, says nothing of the limit yet.
+                let is_known = found.value.value().is_some();
+                let is_early = !is_known && found.decision == Decision::Fail;
                 states.push(LimitState {
                     what: format!("{of}: {} {}", found.subject.metric, found.bound),
-                    decision: found.decision,
+                    decision: if is_early { Decision::Inconclusive } else { found.decision },
                     text: found.text,
                 });
             }
