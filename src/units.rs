@@ -356,6 +356,11 @@ pub(crate) fn spaces(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(text.chars().count()))
 }
 
+/// Returns bytes as hexadecimal digits, two each.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A whole number with separators of thousands: `100,000`.
 pub(crate) fn thousands(value: u64) -> String {
     let digits = value.to_string();

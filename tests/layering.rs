@@ -62,7 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // The header keeps what was predicted, so that a report needs no plan; reading a file fails.
-    ("result", &["error", "feed", "predict", "record"]),
+    ("result", &["error", "feed", "predict", "record", "units"]),
     // Beside records: the arithmetic that figures are compared with.
     ("report", &["feed", "predict", "record", "result", "units"]),
     // A gate judges reports, and reads limits and secrets of a configuration.

@@ -125,3 +125,26 @@ fn what_has_no_rows_is_named_and_verified_is_never_said_of_it() {
         assert!(text.contains(words) && !text.contains("verified"), "{text}");
     }
 }
+
+#[test]
+fn a_page_of_several_results_verifies_and_no_identity_is_in_it_twice() {
+    let world = World::new(SMALL);
+    let other = World::new(&SMALL.replace("[3, 6]", "[2]"));
+    let run = |world: &World| {
+        expect_code(&finish(&mut world.run(&[])), 0);
+        world.path("out").join("result.jsonl")
+    };
+    let rows = [run(&world), run(&other)];
+    let page = world.path("both.html");
+    expect_code(&finish(wsbench(&["report", "--html"]).arg(&page).args(rows)), 0);
+    let done = verify(&page);
+    expect_code(&done, 0);
+    let text = fs::read_to_string(&page).expect("a page");
+    let mut ids: Vec<&str> =
+        text.split(" id=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
+    assert!(ids.len() > 10, "{ids:?}");
+    ids.sort_unstable();
+    for pair in ids.windows(2) {
+        assert_ne!(pair[0], pair[1]);
+    }
+}

@@ -478,8 +478,7 @@ impl Plan {
                 *pid = 0;
             }
         }
-        let digest = sha1::Sha1::digest(plan.to_public_json().to_string());
-        digest.iter().map(|b| format!("{b:02x}")).collect()
+        crate::units::hexadecimal(&sha1::Sha1::digest(plan.to_public_json().to_string()))
     }
 
     /// Returns why figures of a series will be absent from the reports, by the figure's name.

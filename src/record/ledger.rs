@@ -92,6 +92,13 @@ impl<T: Copy + Default + AddAssign> Phases<T> {
     }
 }
 
+impl<T: Default + PartialEq> Phases<T> {
+    /// The phases in which something happened, in their order.
+    pub fn used(&self) -> impl Iterator<Item = Phase> + '_ {
+        Phase::ALL.into_iter().filter(|&phase| self[phase] != T::default())
+    }
+}
+
 impl<T> Index<Phase> for Phases<T> {
     type Output = T;
     fn index(&self, phase: Phase) -> &T {

@@ -125,11 +125,10 @@ fn heat_map(seconds: &BTreeMap<u32, BTreeMap<u32, u64>>, most_columns: u32) -> H
 
 fn point(repeat: u32, second: u32, row: &SecondRow) -> Second {
     let all = row.phases.total();
-    let was = |phase: &Phase| row.phases[*phase] != Default::default();
     Second {
         repeat,
         second,
-        phases: Phase::ALL.into_iter().filter(was).collect(),
+        phases: row.phases.used().collect(),
         counts: all.counts,
         ledger: all.ledger,
         delivery_us: two(row, Metric::DeliveryLatency),

@@ -18,13 +18,12 @@
 //! and `latency`: they grew with threads and seconds until they and their reader were out of bounds.
 
 use crate::error::{Failure, Outcome, at};
-use crate::record::{
-    ClientError, Latency, Metric, Phase, PhaseTotals, Phases, TransportKind, Window,
-};
+use crate::record::{ClientError, Latency, Metric, PhaseTotals, Phases, TransportKind, Window};
 use crate::result::histogram::{self, CoarseLatency, Texts};
 use crate::result::line_reader::{impossible_figure, read_line};
 use crate::result::seconds::{LinePlace, SecondRow, Seconds};
 use crate::result::{CaseEnd, DriverEnd, End, Header, OLDER_SCHEMAS, RunResult, SCHEMA, ServerEnd};
+use crate::units::hexadecimal;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -144,8 +143,7 @@ impl SecondLine {
 
 /// Leaves out phases in which nothing was recorded.
 fn without_empty<S: Serializer>(all: &Phases<PhaseTotals>, to: S) -> Result<S::Ok, S::Error> {
-    let used = Phase::ALL.into_iter().filter(|&phase| all[phase] != PhaseTotals::default());
-    to.collect_map(used.map(|phase| (phase.name(), &all[phase])))
+    to.collect_map(all.used().map(|phase| (phase.name(), &all[phase])))
 }
 
 /// Whole histograms of the `second` lines of a case since the last such line.
@@ -202,7 +200,7 @@ impl Writer {
         self.line.clear();
         match line {
             Line::End(end) => {
-                let sha256 = Some(hexadecimal(self.digest.clone()));
+                let sha256 = Some(hexadecimal(&self.digest.clone().finalize()));
                 let end = Line::End(End { sha256, ..end.clone() });
                 serde_json::to_writer(&mut self.line, &end).map_err(at(doing()))?;
             }
@@ -223,10 +221,6 @@ impl Writer {
         self.write(&Line::Second(Box::new(line)))?;
         Ok(place)
     }
-}
-
-fn hexadecimal(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The lines of a result file before its last one, and what that says of them.
@@ -253,7 +247,7 @@ pub(crate) fn lines_digest(mut input: impl BufRead) -> io::Result<LinesDigest> {
     loop {
         let length = read_line(&mut input, &mut text)?;
         if length == 0 {
-            out.found = hexadecimal(digest);
+            out.found = hexadecimal(&digest.finalize());
             return Ok(out);
         }
         out.count += 1;
@@ -263,7 +257,7 @@ pub(crate) fn lines_digest(mut input: impl BufRead) -> io::Result<LinesDigest> {
         {
             out.ended = true;
             out.written = end.sha256;
-            out.found = hexadecimal(digest);
+            out.found = hexadecimal(&digest.finalize());
             // A line behind the end was never written.
             let rest = read_line(&mut input, &mut text)?;
             if rest > 0 {

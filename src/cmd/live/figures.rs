@@ -10,6 +10,7 @@ use crate::result::CaseInfo;
 use crate::run::{ClientProgress, RunEvent};
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Seconds of the rate that are kept.
@@ -126,6 +127,14 @@ pub(super) struct LiveFigures {
     pub cases: Vec<LiveCase>,
 }
 
+/// Figures that are shown in several ways.
+pub(super) type SharedFigures = Arc<Mutex<LiveFigures>>;
+
+/// Locks them: they are whole even if a holder of the lock panicked.
+pub(super) fn lock(figures: &SharedFigures) -> MutexGuard<'_, LiveFigures> {
+    figures.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl LiveFigures {
     pub(super) fn new(scenario: &str) -> LiveFigures {
         LiveFigures {
@@ -173,14 +182,13 @@ impl LiveFigures {
 
     fn add(&mut self, second: u32, window: &Window) {
         let totals = window.phases.total();
-        let was = |phase: &Phase| window.phases[*phase] != PhaseTotals::default();
         self.rates.push_back(totals.counts.completed);
         if self.rates.len() > KEPT_SECONDS {
             self.rates.pop_front();
         }
         self.second = Some(LiveSecond {
             second,
-            phases: Phase::ALL.into_iter().filter(was).collect(),
+            phases: window.phases.used().collect(),
             totals,
             latencies: SHOWN.map(|metric| LiveLatency::of(window.latency.of(metric))),
         });

@@ -1,6 +1,8 @@
 //! `--metrics`: the same figures at an address, in the text format of OpenMetrics 1.0.
 
-use super::figures::{BUCKETS_S, LiveBuckets, LiveCase, LiveFigures, SHOWN, parts};
+use super::figures::{
+    BUCKETS_S, LiveBuckets, LiveCase, LiveFigures, SHOWN, SharedFigures, lock, parts,
+};
 use crate::error::{Failure, Outcome, at};
 use crate::record::{Metric, Phase, PhaseTotals};
 use crate::report::finding::Decision;
@@ -18,7 +20,7 @@ use prometheus_client::registry::Registry;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -29,9 +31,6 @@ const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=u
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// Between two attempts to accept, if the system refuses one.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Figures that the endpoint shows.
-pub(super) type SharedFigures = Arc<Mutex<LiveFigures>>;
 
 /// Names and values of labels.
 type Labels = Vec<(&'static str, String)>;
@@ -143,7 +142,7 @@ const COUNTERS: [CounterOf; 4] = [
 
 impl Collector for FigureCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = lock(&self.0);
         encode_state(&live, &mut encoder)?;
         for (name, help, of) in COUNTERS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -190,10 +189,7 @@ impl Collector for FigureCollector {
 
 /// Each case with the phases in which something happened.
 fn phases(live: &LiveFigures) -> impl Iterator<Item = (&LiveCase, Phase)> {
-    live.cases.iter().flat_map(|case| {
-        let used = |phase: &Phase| case.phases[*phase] != PhaseTotals::default();
-        Phase::ALL.into_iter().filter(used).map(move |phase| (case, phase))
-    })
+    live.cases.iter().flat_map(|case| case.phases.used().map(move |phase| (case, phase)))
 }
 
 fn encode_state(live: &LiveFigures, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -20,10 +20,10 @@ use crate::report::Table;
 use crate::result::RunResult;
 use crate::run::{Inspection, RunEvent};
 use dashboard::Dashboard;
-use figures::LiveFigures;
-use metrics::{MetricsEndpoint, SharedFigures};
+use figures::{LiveFigures, SharedFigures, lock};
+use metrics::MetricsEndpoint;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use stream::FigureStream;
 
@@ -49,8 +49,8 @@ pub(super) struct Live {
     endpoint: Option<MetricsEndpoint>,
     limits: LimitWatch,
     looked: Option<Instant>,
-    /// Whether anybody sees where limits stand.
-    shows_limits: bool,
+    /// Whether anybody sees the figures, and where limits stand.
+    is_watched: bool,
 }
 
 /// Whether a run's text cannot go to standard output, as the objects do.
@@ -83,25 +83,21 @@ impl Live {
         } else {
             Display::Plain(RunProgress::plain(quiet))
         };
-        let shows_limits =
+        let is_watched =
             stream.is_some() || endpoint.is_some() || matches!(display, Display::Board(..));
-        let limits = LimitWatch::of_all(if shows_limits { limits } else { &[] });
-        Ok(Live { figures, display, stream, endpoint, limits, looked: None, shows_limits })
-    }
-
-    fn figures(&self) -> MutexGuard<'_, LiveFigures> {
-        // They are whole even if a holder of the lock panicked.
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+        let limits = LimitWatch::of_all(if is_watched { limits } else { &[] });
+        Ok(Live { figures, display, stream, endpoint, limits, looked: None, is_watched })
     }
 
     /// Shows what the run says.
     pub(super) fn show(&mut self, news: RunEvent) {
-        self.figures().absorb(&news);
+        if self.is_watched {
+            lock(&self.figures).absorb(&news);
+        }
         if matches!(news, RunEvent::Second { .. })
             && let Some(stream) = &mut self.stream
         {
-            let live = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
-            stream.second(&live, &now_text());
+            stream.second(&lock(&self.figures), &now_text());
         }
         match &mut self.display {
             Display::Plain(progress) => progress.show(news),
@@ -112,7 +108,7 @@ impl Live {
             Display::Board(board, drawn) => {
                 if drawn.is_none_or(|at| at.elapsed() >= DRAW_EVERY) {
                     *drawn = Some(Instant::now());
-                    let live = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+                    let live = lock(&self.figures);
                     board.draw(&live, os::terminal_width(std::io::stderr()).unwrap_or(80));
                 }
             }
@@ -123,12 +119,12 @@ impl Live {
     pub(super) fn look(&mut self, result: &RunResult, look: Inspection) {
         let is_over = look.measured_ns.is_none();
         let is_due = is_over || self.looked.is_none_or(|at| at.elapsed() >= LIMITS_EVERY);
-        if !self.shows_limits || !is_due {
+        if !self.is_watched || !is_due {
             return;
         }
         self.looked = Some(Instant::now());
         let states = self.limits.states(result, look.case, is_over);
-        self.figures().set_limits(states, is_over);
+        lock(&self.figures).set_limits(states, is_over);
     }
 
     /// Removes what was drawn: what follows is written below the command line.

@@ -28,6 +28,8 @@ struct Findings {
     holds: Vec<String>,
     /// What does not.
     broken: Vec<String>,
+    /// Why a difference may be no falsehood.
+    note: Option<String>,
 }
 
 /// Verifies reports, folders and result files. Returns whether all of them say what their rows say.
@@ -44,6 +46,9 @@ pub(super) fn run(args: &VerifyArgs) -> Outcome<Conclusion> {
         }
         for line in &found.broken {
             let _ = writeln!(out, "! {line}");
+        }
+        if let Some(line) = &found.note {
+            let _ = writeln!(out, "  {line}");
         }
         let shown = path.display();
         if found.broken.is_empty() {
@@ -83,11 +88,9 @@ fn verify(path: &Path) -> Outcome<Findings> {
         }
     }
     let shown = source.shown.len();
-    if let Some(build) = other.filter(|_| shown > 0 && !found.broken.is_empty()) {
-        found.broken.push(format!(
-            "the run is of {build}, and this is {own}: a report of another version may differ by its form alone"
-        ));
-    }
+    found.note = other.filter(|_| shown > 0 && !found.broken.is_empty()).map(|build| {
+        format!("the run is of {build}, and this is {own}: a report of another version may differ by its form alone")
+    });
     let rows: usize = tables.iter().map(|table| table.rows.len() + table.floors.len()).sum();
     let files = if shown == 1 { "file" } else { "files" };
     found.holds.push(format!("{} rows, {shown} {files}", thousands(rows as u64)));

@@ -6,6 +6,7 @@
 
 use crate::record::Metric;
 use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::grid::{self, ACROSS};
 use crate::report::drawing::page::{LegendEntry, Page, Swatch};
 use crate::report::drawing::panel;
 use crate::report::drawing::plot::{Axis, AxisUnit, Plot};
@@ -23,8 +24,6 @@ use std::collections::BTreeSet;
 
 /// With more panels, each would be too small.
 const MOST: usize = 12;
-/// Panels side by side.
-const ACROSS: usize = 4;
 const BAND: RGBColor = RGBColor(226, 226, 226);
 const GAP: (i32, i32) = (44, 22);
 /// The size of text in a panel of this width.
@@ -57,7 +56,7 @@ pub(crate) fn draw(table: &Table) -> String {
         if panels.is_empty() {
             panel::nothing(area, None, 26.0)
         } else {
-            grid(area, &panels, series.len(), counts.len())
+            panels_of(area, &panels, series.len(), counts.len())
         }
     })
 }
@@ -134,26 +133,14 @@ fn is_hatched(row: &Row) -> bool {
 }
 
 /// Draws as many columns as series or client counts, whichever are more, if they fit.
-fn grid(area: &Area, panels: &[(&Row, RGBColor)], series: usize, counts: usize) -> Drawn {
+fn panels_of(area: &Area, panels: &[(&Row, RGBColor)], series: usize, counts: usize) -> Drawn {
     let across = series.max(counts);
     let columns = match panels.len() {
         n if n > across && across <= ACROSS => across,
-        n @ 1..=3 => n,
-        4 => 2,
-        5..=9 => 3,
-        _ => ACROSS,
+        n => grid::columns(n),
     };
-    let rows = panels.len().div_ceil(columns);
-    let (width, height) = area.dim_in_pixel();
-    let each = (width as i32 / columns as i32, height as i32 / rows as i32);
-    for (n, (row, colour)) in panels.iter().enumerate() {
-        let corner = ((n % columns) as i32 * each.0, (n / columns) as i32 * each.1);
-        let size = ((each.0 - GAP.0).max(1) as u32, (each.1 - GAP.1).max(1) as u32);
-        let part = area.clone().shrink(corner, size);
-        let group = PictureGroup { series: Some(&row.series), ..PictureGroup::default() };
-        group.draw(&part, || one(&part, row, *colour))?;
-    }
-    Ok(())
+    let rows = panels.iter().map(|(row, _)| *row);
+    grid::draw(area, columns, GAP, rows, |part, n| one(part, panels[n].0, panels[n].1))
 }
 
 fn one(area: &Area, row: &Row, colour: RGBColor) -> Drawn {

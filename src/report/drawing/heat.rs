@@ -4,6 +4,7 @@
 use crate::record::Metric;
 use crate::report::drawing::axis;
 use crate::report::drawing::canvas::{Area, Drawn, PictureGroup};
+use crate::report::drawing::grid;
 use crate::report::drawing::page::{LegendEntry, Page};
 use crate::report::drawing::panel;
 use crate::report::drawing::plot::{Axis, AxisUnit, Plot};
@@ -18,8 +19,6 @@ use std::borrow::Cow;
 
 /// With more panels, each would be too small.
 const MOST: usize = 12;
-/// Panels side by side.
-const ACROSS: usize = 4;
 const GAP: (i32, i32) = (44, 26);
 /// Columns of a panel: more cannot be told apart.
 const COLUMNS: u32 = 90;
@@ -76,7 +75,11 @@ pub(crate) fn draw(table: &Table) -> String {
         absent: None,
     };
     page.draw(|area| {
-        if maps.is_empty() { panel::nothing(area, None, 26.0) } else { grid(&maps, &series, area) }
+        if maps.is_empty() {
+            panel::nothing(area, None, 26.0)
+        } else {
+            panels_of(&maps, &series, area)
+        }
     })
 }
 
@@ -98,28 +101,16 @@ fn shaded(colour: RGBColor, pale: f32) -> RGBColor {
     if pale < 0.0 { palette::darker(colour, -pale) } else { palette::lighter(colour, pale) }
 }
 
-fn grid(
+fn panels_of(
     maps: &[(&Row, Result<HeatMap, String>)],
     series: &[(String, RGBColor)],
     area: &Area,
 ) -> Drawn {
-    let columns = match maps.len() {
-        n @ 1..=3 => n,
-        4 => 2,
-        5..=9 => 3,
-        _ => ACROSS,
-    };
-    let rows = maps.len().div_ceil(columns);
-    let (width, height) = area.dim_in_pixel();
-    let each = (width as i32 / columns as i32, height as i32 / rows as i32);
-    for (n, (row, map)) in maps.iter().enumerate() {
-        let corner = ((n % columns) as i32 * each.0, (n / columns) as i32 * each.1);
-        let size = ((each.0 - GAP.0).max(1) as u32, (each.1 - GAP.1).max(1) as u32);
-        let part = area.clone().shrink(corner, size);
-        let group = PictureGroup { series: Some(&row.series), ..PictureGroup::default() };
-        group.draw(&part, || one(&part, row, map, palette::of(series, &row.series)))?;
-    }
-    Ok(())
+    let rows = maps.iter().map(|(row, _)| *row);
+    grid::draw(area, grid::columns(maps.len()), GAP, rows, |part, n| {
+        let (row, map) = &maps[n];
+        one(part, row, map, palette::of(series, &row.series))
+    })
 }
 
 fn one(area: &Area, row: &Row, map: &Result<HeatMap, String>, colour: RGBColor) -> Drawn {

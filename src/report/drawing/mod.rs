@@ -11,6 +11,7 @@ pub(in crate::report) mod changes;
 mod compact;
 mod cost;
 mod distribution;
+mod grid;
 mod heat;
 mod latency;
 mod overhead;

@@ -5,7 +5,7 @@
 use crate::record::{ClientError, ClientErrorKind, Refusal, UpgradeField};
 use crate::report::summary::compressed::UnreadCoding;
 use crate::report::summary::quoted::{MOST_CHARS, quoted};
-use crate::units::thousands;
+use crate::units::{hexadecimal, thousands};
 
 /// The media type of an event stream.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -214,9 +214,9 @@ fn quoted_message(message: &[u8]) -> String {
     if text.len() + 3 >= message.len() && !text.chars().any(is_binary) {
         return quoted(text);
     }
-    let digits = message.iter().take(MOST_CHARS / 2).map(|byte| format!("{byte:02x}"));
+    let digits = hexadecimal(&message[..message.len().min(MOST_CHARS / 2)]);
     let more = if message.len() > MOST_CHARS / 2 { "…" } else { "" };
-    format!("{{ hex = \"{}{more}\" }}", digits.collect::<String>())
+    format!("{{ hex = \"{digits}{more}\" }}")
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl Pages {
         match path {
             "/pages/poll" => {
                 let (_, text) = self.feeds.latest(feed);
-                Answer::Now(self.counted(feed, PageTransport::Polling, up, text))
+                Answer::Now(counted(&self.feeds, feed, PageTransport::Polling, up, text))
             }
             "/pages/long-poll" => {
                 let feeds = self.feeds.clone();
@@ -125,16 +125,6 @@ impl Pages {
             },
             _ => Answer::Now(plain(StatusCode::NOT_FOUND, "no page asks for this\n")),
         }
-    }
-
-    fn counted(
-        &self,
-        feed: u64,
-        transport: PageTransport,
-        up: u64,
-        text: String,
-    ) -> Response<Body> {
-        counted(&self.feeds, feed, transport, up, text)
     }
 }
 

@@ -1,25 +1,19 @@
 //! The message of the chapter's ticker (its figure 7-3): prices of a few made-up shares.
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::fmt::Write as _;
 
 /// Symbols with the prices that they begin at, in cents.
 const SHARES: [(&str, f64); 5] =
     [("ACME", 5_230.0), ("BOLT", 1_875.0), ("CRAB", 910.0), ("DUNE", 12_440.0), ("ECHO", 305.0)];
 
-/// Scrambles a number (SplitMix64, Steele, Lea and Flood 2014).
-fn scramble(mut x: u64) -> u64 {
-    x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
-}
-
 /// A price: the beginning's, with a wave and a jump of up to 1 % that follow from the update's number alone.
 fn cents(feed: u64, share: usize, n: u64) -> f64 {
     let (_, begin) = SHARES[share];
     let wave = (n as f64 / (11.0 + share as f64 * 3.0)).sin() * 0.04;
-    let part =
-        scramble(feed ^ n.wrapping_mul(31).wrapping_add(share as u64)) as f64 / u64::MAX as f64;
+    let seed = feed ^ n.wrapping_mul(31).wrapping_add(share as u64);
+    let part = SplitMix64::from_seed(seed.to_le_bytes()).next_u64() as f64 / u64::MAX as f64;
     (begin * (1.0 + wave + (part - 0.5) * 0.02)).round()
 }
 

@@ -63,12 +63,10 @@ pub(super) fn of_several(tables: &[Table]) -> Vec<Attachment> {
     paths.enumerate().filter_map(|(n, path)| result(path, n + 1).ok().flatten()).collect()
 }
 
-/// Whether the rows of each result are within the page.
-pub(super) fn has_all_rows(table: &Table) -> bool {
-    let is_carried = |(n, path): (usize, &std::path::PathBuf)| {
-        result(path, n + 1).is_ok_and(|found| found.is_some())
-    };
-    !table.sources.is_empty() && table.sources.iter().enumerate().all(is_carried)
+/// Whether the rows of each result are among what the page carries.
+pub(super) fn has_all_rows(table: &Table, carried: &[Attachment]) -> bool {
+    let results = carried.iter().filter(|one| one.name.starts_with(RESULT)).count();
+    results > 0 && results == table.sources.len()
 }
 
 fn result(path: &Path, number: usize) -> io::Result<Option<Attachment>> {

@@ -22,7 +22,7 @@ pub(super) struct HtmlTable {
 #[derive(Debug, Clone)]
 pub(super) struct ColumnHead {
     pub text: String,
-    /// What the column is, where it is pointed at.
+    /// What the column is, shown if it is pointed at.
     pub about: String,
     pub number: bool,
 }
@@ -41,7 +41,7 @@ pub(super) struct Cell {
     pub text: String,
     /// The number in full, by which a table is sorted; empty if there is none.
     pub value: String,
-    /// More, where it is pointed at: why a figure is absent.
+    /// More, shown if it is pointed at: why a figure is absent.
     pub about: String,
     pub number: bool,
     pub is_head: bool,

@@ -1,12 +1,11 @@
 //! The page of a judgement: of a comparison by pairs, a calibration, or a gate with a baseline.
 
 use super::sections::{PageSection, TextBlock, drawn};
-use super::{PageTemplate, SCRIPT, STYLE, generator, policy, tables};
+use super::{PageTemplate, tables};
 use crate::report::drawing;
 use crate::report::finding::{Decision, Finding, Judgement, Kind};
 use crate::report::judgement::describe;
 use crate::report::judgement::{JudgementView, beside};
-use askama::Template;
 
 /// Renders a judgement as a page.
 pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
@@ -14,10 +13,6 @@ pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
     let answer = judgement.answer.as_ref();
     let decision = judgement.decision();
     let page = PageTemplate {
-        policy: policy::of(STYLE, SCRIPT),
-        generator: generator(),
-        style: STYLE,
-        script: SCRIPT,
         kind: "wsbench comparison",
         title: &judgement.title,
         badge: answer.map_or_else(|| describe::decision(decision), |found| found.word.to_owned()),
@@ -30,13 +25,11 @@ pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
         facts: facts(judgement),
         summary: summary(judgement, &view),
         sections: sections(judgement),
-        data: Vec::new(),
         footer: "The page loads nothing. Each run of a comparison has a result file in its folder, which `wsbench \
-                 report` and `wsbench verify` read."
-            .to_owned(),
+                 report` and `wsbench verify` read.",
+        ..PageTemplate::default()
     };
-    // A template writes to memory, and no value of this page fails to be shown.
-    page.render().expect("memory takes every line").into_bytes()
+    page.bytes()
 }
 
 fn facts(judgement: &Judgement) -> String {
@@ -63,7 +56,7 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
         let about =
             "Estimate and interval of each figure's change from A to B, beside what is tolerated";
         sections.push(PageSection {
-            id: "varying",
+            id: "varying".into(),
             title: "Figures that vary from run to run".into(),
             lead: vec![
                 "Decided by pairs of runs. A change passes if it is surely within what is allowed, and fails if it \
@@ -82,7 +75,7 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
     }
     if !others.is_empty() {
         sections.push(PageSection {
-            id: "exact",
+            id: "exact".into(),
             title: "Bytes, counts and checks".into(),
             tables: vec![tables::findings("findings", "What one run can tell", others.into_iter())],
             ..PageSection::default()
@@ -92,7 +85,7 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
         judgement.notes.iter().chain(&judgement.always_shown).cloned().collect();
     if !notes.is_empty() {
         sections.push(PageSection {
-            id: "notes",
+            id: "notes".into(),
             title: "Notes".into(),
             bullets: notes,
             ..PageSection::default()

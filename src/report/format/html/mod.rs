@@ -50,21 +50,41 @@ struct PageTemplate<'a> {
     summary: Vec<String>,
     sections: Vec<PageSection>,
     data: Vec<Attachment>,
-    footer: String,
+    footer: &'static str,
 }
 
-/// Says which program wrote a page.
-fn generator() -> String {
-    format!("wsbench {}", env!("CARGO_PKG_VERSION"))
+impl Default for PageTemplate<'_> {
+    /// What every page of a run has, and nothing in it.
+    fn default() -> Self {
+        PageTemplate {
+            policy: policy::of(STYLE, SCRIPT),
+            generator: format!("wsbench {}", env!("CARGO_PKG_VERSION")),
+            style: STYLE,
+            script: SCRIPT,
+            kind: "wsbench report",
+            title: "",
+            badge: String::new(),
+            badge_is: "",
+            facts: String::new(),
+            summary: Vec::new(),
+            sections: Vec::new(),
+            data: Vec::new(),
+            footer: "Every figure here was made from the rows of its result: `wsbench verify` makes them again and \
+                     compares. The page loads nothing.",
+        }
+    }
+}
+
+impl PageTemplate<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        // A template writes to memory, and no value of a page fails to be shown.
+        self.render().expect("memory takes every line").into_bytes()
+    }
 }
 
 fn page(table: &Table) -> Vec<u8> {
+    let data = attachments::of_run(table);
     let page = PageTemplate {
-        policy: policy::of(STYLE, SCRIPT),
-        generator: generator(),
-        style: STYLE,
-        script: SCRIPT,
-        kind: "wsbench report",
         title: &table.name,
         badge: badge(table),
         badge_is: match (table.verdict.status, table.verdict.conclusion) {
@@ -74,14 +94,11 @@ fn page(table: &Table) -> Vec<u8> {
         },
         facts: facts(table),
         summary: summary(table),
-        sections: sections::of_run(table),
-        data: attachments::of_run(table),
-        footer: "Every figure here was made from the rows in this file: `wsbench verify` makes them again and \
-                 compares. The page loads nothing."
-            .to_owned(),
+        sections: sections::of_run(table, attachments::has_all_rows(table, &data)),
+        data,
+        ..PageTemplate::default()
     };
-    // A template writes to memory, and no value of this page fails to be shown.
-    page.render().expect("memory takes every line").into_bytes()
+    page.bytes()
 }
 
 /// Renders results side by side as one page; one alone as its own.
@@ -97,24 +114,20 @@ pub(crate) fn of_tables(tables: &[Table]) -> Vec<u8> {
     let valid =
         tables.iter().filter(|table| table.verdict.conclusion == Conclusion::Passed).count();
     let page = PageTemplate {
-        policy: policy::of(STYLE, SCRIPT),
-        generator: generator(),
-        style: STYLE,
-        script: SCRIPT,
-        kind: "wsbench report",
         title: &format!("{} results side by side", tables.len()),
         badge: format!("{valid} of {} passed", tables.len()),
         badge_is: if valid == tables.len() { "good" } else { "bad" },
         facts: listed(&names),
-        summary: tables.iter().zip(&names).map(|(table, name)| format!("{name}: {}", run_quality(table))).collect(),
+        summary: tables
+            .iter()
+            .zip(&names)
+            .map(|(table, name)| format!("{name}: {}", run_quality(table)))
+            .collect(),
         sections: sections::of_several(tables, &names),
         data: attachments::of_several(tables),
-        footer: "Every figure here was made from the rows in this file: `wsbench verify` makes them again and \
-                 compares. The page loads nothing."
-            .to_owned(),
+        ..PageTemplate::default()
     };
-    // As of one.
-    page.render().expect("memory takes every line").into_bytes()
+    page.bytes()
 }
 
 fn badge(table: &Table) -> String {

@@ -1,6 +1,5 @@
 //! The sections of a run's page, in the order in which they are asked for.
 
-use super::attachments;
 use super::cells::HtmlTable;
 use super::{environment, tables};
 use crate::report::drawing::{self, Picture};
@@ -13,7 +12,7 @@ use std::borrow::Cow;
 #[derive(Default)]
 pub(super) struct PageSection {
     /// Its identity within the page.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     pub title: Cow<'static, str>,
     /// Paragraphs at its beginning.
     pub lead: Vec<String>,
@@ -64,18 +63,18 @@ fn labelled(document: &str, about: &str) -> String {
     format!("<svg role=\"img\" aria-label=\"{about}\" {body}")
 }
 
-/// Every section of a run's page.
-pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
+/// Every section of a run's page, which has the rows of its results in it or not.
+pub(super) fn of_run(table: &Table, has_all_rows: bool) -> Vec<PageSection> {
     let sections = [
         PageSection {
-            id: "result",
+            id: "result".into(),
             title: "The result".into(),
             bullets: table.words.clone(),
             tables: [Some(tables::overview(table)), tables::ratios(table)].into_iter().flatten().collect(),
             ..PageSection::default()
         },
         PageSection {
-            id: "bytes",
+            id: "bytes".into(),
             title: "Bytes by layer and direction".into(),
             lead: vec![
                 "Every byte is counted at the socket and belongs to one part. A prediction is arithmetic from the \
@@ -87,7 +86,7 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
             ..PageSection::default()
         },
         PageSection {
-            id: "latency",
+            id: "latency".into(),
             title: "Latency".into(),
             lead: vec![
                 "From the intended moment on, so that a wait for the driver or for an earlier answer is part of \
@@ -102,23 +101,23 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
             ..PageSection::default()
         },
         PageSection {
-            id: "costs",
+            id: "costs".into(),
             title: "CPU and memory".into(),
             figures: figures(table, &[&drawing::COST]),
             tables: vec![tables::cost(table)],
             ..PageSection::default()
         },
         PageSection {
-            id: "freshness",
+            id: "freshness".into(),
             title: "Freshness, single messages, and break-even rates".into(),
             figures: figures(table, &[&drawing::AGE, &drawing::TIMELINE, &drawing::BREAK_EVEN]),
             tables: vec![tables::delivery(table)],
             ..PageSection::default()
         },
         limits(table),
-        counted(table),
+        counted(table, has_all_rows),
         PageSection {
-            id: "environment",
+            id: "environment".into(),
             title: "Where it was measured".into(),
             tables: vec![environment::table(table)],
             ..PageSection::default()
@@ -138,7 +137,7 @@ pub(super) fn of_run(table: &Table) -> Vec<PageSection> {
 /// Sections of results side by side: all rows in one table, then each result's pictures.
 pub(super) fn of_several(tables: &[Table], names: &[String]) -> Vec<PageSection> {
     let mut sections = vec![PageSection {
-        id: "overview-of-all",
+        id: "overview-of-all".into(),
         title: "All results".into(),
         tables: vec![tables::overview_of_several(tables, names)],
         ..PageSection::default()
@@ -151,7 +150,7 @@ pub(super) fn of_several(tables: &[Table], names: &[String]) -> Vec<PageSection>
         // Their rows are in the page; a copy of one table would be of all.
         figures.iter_mut().for_each(|figure| figure.csv = "");
         sections.push(PageSection {
-            id: RESULT_IDS.get(n).copied().unwrap_or("result-more"),
+            id: format!("result-{}", n + 1).into(),
             title: name.clone().into(),
             lead,
             bullets: table.words.clone(),
@@ -162,19 +161,18 @@ pub(super) fn of_several(tables: &[Table], names: &[String]) -> Vec<PageSection>
     sections
 }
 
-/// Identities of the sections of results, as far as anybody lays them side by side.
-const RESULT_IDS: [&str; 8] = [
-    "result-1", "result-2", "result-3", "result-4", "result-5", "result-6", "result-7", "result-8",
-];
-
 fn limits(table: &Table) -> PageSection {
     let count = table.limits().count();
     if count == 0 {
-        return PageSection { id: "limits", title: "Limits".into(), ..PageSection::default() };
+        return PageSection {
+            id: "limits".into(),
+            title: "Limits".into(),
+            ..PageSection::default()
+        };
     }
     let kept = table.limits().filter(|found| found.decision == Decision::Pass).count();
     PageSection {
-        id: "limits",
+        id: "limits".into(),
         title: "Limits".into(),
         lead: vec![format!("{kept} of {count} limits of the scenario are kept.")],
         tables: vec![tables::findings(
@@ -186,8 +184,8 @@ fn limits(table: &Table) -> PageSection {
     }
 }
 
-fn counted(table: &Table) -> PageSection {
-    let rows = if attachments::has_all_rows(table) {
+fn counted(table: &Table, has_all_rows: bool) -> PageSection {
+    let rows = if has_all_rows {
         "The rows that all of this was made from are in this file: `wsbench verify` makes every figure again from \
          them."
     } else {
@@ -208,7 +206,7 @@ fn counted(table: &Table) -> PageSection {
         blocks.push(TextBlock { title: "Notes".to_owned(), text, open: false });
     }
     PageSection {
-        id: "counted",
+        id: "counted".into(),
         title: "How it was counted".into(),
         lead,
         tables: vec![tables::audit(table), tables::checks(table)],
@@ -237,7 +235,7 @@ fn repeat(table: &Table) -> PageSection {
     }
     lead.extend(table.seed.map(|seed| format!("Seed: {seed}.")));
     PageSection {
-        id: "repeat",
+        id: "repeat".into(),
         title: "To repeat it".into(),
         lead,
         blocks,

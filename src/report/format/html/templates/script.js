@@ -191,7 +191,7 @@
     const svg = figure.querySelector("svg");
     if (!svg) continue;
     svg.dataset.size = svg.getAttribute("viewBox");
-    const name = figure.id.replace("figure-", "");
+    const name = figure.dataset.name;
     const bar = make("div", { class: "bar" });
     const button = (text, label, act) => {
       const one = make("button", { type: "button", "aria-label": label, title: label }, text);
