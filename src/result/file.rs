@@ -158,7 +158,7 @@ pub struct LatencyLine {
 impl LatencyLine {
     /// Histograms as a line.
     pub fn new(case: u32, latency: &Latency) -> LatencyLine {
-        LatencyLine { case, histograms: histogram::encode_compressed(latency) }
+        LatencyLine { case, histograms: histogram::encode(latency) }
     }
 }
 

@@ -3,14 +3,17 @@
 
     tests/conformance/figures.py FOLDER…
 
-A folder has both files. A figure that the CSV leaves empty is not shown and not compared. Prints what was
-compared; ends with 1 if a figure differs. No package is needed.
+A folder has both files. A figure that the CSV leaves empty is not shown and not compared. If it has a report.html
+too, the rows in it must be those of result.jsonl. Prints what was compared; ends with 1 if a figure or a row
+differs. No package is needed.
 """
 
 import base64
 import csv
 import json
+import lzma
 import math
+import re
 import struct
 import sys
 import zlib
@@ -543,11 +546,25 @@ def rows(header, cases):
 NOT_FIGURES = {"series", "transport", "status", "paced", "stretched", "prediction_exact", "absent"}
 
 
+def rows_of_page(page):
+    """The rows that a page carries, one result after the other."""
+    for text in re.findall(r'<script type="application/x-xz"[^>]*>([^<]*)</script>', page):
+        packed, rows, at = lzma.decompress(base64.b64decode(text)), [], 0
+        while (mark := packed.find(b"\0", at)) >= 0:
+            end = mark + 1 + 40 + int.from_bytes(packed[mark + 5:mark + 9], "big")
+            rows += [packed[at:mark], base64.b64encode(packed[mark + 1:end])]
+            at = end
+        yield b"".join(rows) + packed[at:]
+
+
 def compare(folder):
     """Returns how many figures are the same, those that differ, and the columns that have no formula here."""
     header, cases = read(folder / "result.jsonl")
     again = rows(header, cases)
     same, differ, unknown = 0, [], set()
+    page = folder / "report.html"
+    if page.exists() and list(rows_of_page(page.read_text())) != [(folder / "result.jsonl").read_bytes()]:
+        differ.append(f"{page}: its rows are not those of result.jsonl")
     with (folder / "summary.csv").open(newline="") as file:
         for line in csv.DictReader(file):
             key = (line["series"].lstrip("'"), int(line["clients"]))

@@ -1,123 +1,248 @@
-//! Shorter SVG documents: neighbours that look alike become one path, and attributes that say what is so
-//! anyway are left out. It draws the same.
+//! Shorter SVG documents: neighbours that look alike become one path or share a group, a path's points are
+//! relative to each other, and what is so anyway is left out. It draws the same, to a twentieth of a pixel.
 
 use std::fmt::Write;
 
-/// Attributes that have these values without being written.
-const DEFAULTS: [&str; 3] = [" opacity=\"1\"", " stroke=\"none\"", " text-anchor=\"start\""];
-/// What comes before the size of a text, which plotters writes with fifteen digits.
-const SIZE: &str = " font-size=\"";
+/// Look that have these values without being written.
+const DEFAULTS: [(&str, &str); 3] =
+    [("opacity", "1"), ("stroke", "none"), ("text-anchor", "start")];
+/// This many texts that look alike are written as a group.
+const FEWEST_IN_GROUP: usize = 3;
 
-/// An element as a piece of a path, with the attributes that its neighbours must share.
-struct Piece<'a> {
-    attributes: Vec<(&'a str, &'a str)>,
+/// The attributes of an element, in their order.
+type Look<'a> = Vec<(&'a str, String)>;
+
+/// What lines of a document are.
+enum Element<'a> {
+    Text(Text<'a>),
+    /// A line of any number of points.
+    Stroke(Outline<'a>),
+    /// A rectangle or polygon.
+    Area(Outline<'a>),
+    /// A group's begin, or anything else, as it was.
+    Other(&'a str),
+}
+
+struct Text<'a> {
+    /// What its neighbours must have, too.
+    look: Look<'a>,
+    place: Look<'a>,
+    /// Escaped.
+    content: String,
+}
+
+struct Outline<'a> {
+    look: Look<'a>,
     path: String,
 }
 
-/// Shortens a document as plotters writes it: an element a line.
+/// Shortens a document as plotters writes it: an element a line, but for what a text says.
 pub(crate) fn compact(document: &str) -> String {
-    let mut out = String::with_capacity(document.len());
-    let mut run: Option<(Piece, &str)> = None;
-    let mut joined = 0;
-    let document = texts(document);
-    for line in document.split_inclusive('\n') {
-        let piece = piece(line);
-        match (&mut run, piece) {
-            (Some((first, _)), Some(next)) if first.attributes == next.attributes => {
-                first.path.push_str(&next.path);
-                joined += 1;
-            }
-            (_, piece) => {
-                end(&mut out, run.take(), joined);
-                joined = 0;
-                match piece {
-                    Some(piece) => run = Some((piece, line)),
-                    None => out.push_str(line),
+    let mut out = Shorter { text: String::with_capacity(document.len()), ..Shorter::default() };
+    let mut lines = document.split_inclusive('\n');
+    while let Some(line) = lines.next() {
+        match element(line, &mut lines) {
+            Element::Text(text) => {
+                out.end_areas();
+                // The name of an axis that has none.
+                if !text.content.is_empty() {
+                    out.texts.push(text);
                 }
+            }
+            // Lines come before the texts among them, so that ticks without their labels are one path.
+            Element::Stroke(stroke) => {
+                out.end_areas();
+                out.strokes.push(stroke);
+            }
+            Element::Area(area) => {
+                out.end_lines();
+                out.areas.push(area);
+            }
+            Element::Other(line) => {
+                out.end_areas();
+                out.end_lines();
+                out.text.push_str(line);
             }
         }
     }
-    end(&mut out, run, joined);
-    DEFAULTS.iter().fold(out, |text, default| text.replace(default, ""))
+    out.end_areas();
+    out.end_lines();
+    out.text
 }
 
-/// Writes each text in one line, and its size with one decimal.
-fn texts(document: &str) -> String {
-    let mut out = String::with_capacity(document.len());
-    let mut lines = document.split_inclusive('\n');
-    while let Some(line) = lines.next() {
-        if !line.starts_with("<text") {
-            out.push_str(line);
-            continue;
-        }
-        let tag = line.trim_end_matches('\n');
-        let size = tag.split_once(SIZE).and_then(|(before, rest)| {
-            let (size, after) = rest.split_once('"')?;
-            let size: f64 = size.parse().ok()?;
-            Some(format!("{before}{SIZE}{}\"{after}", (size * 10.0).round() / 10.0))
-        });
-        out.push_str(size.as_deref().unwrap_or(tag));
-        // The text may have lines of its own, each of them escaped.
-        for text in lines.by_ref() {
-            if text == "</text>\n" {
-                out.push_str(text);
-                break;
+/// A document while it is written, and elements of it that may be joined with what comes next.
+#[derive(Default)]
+struct Shorter<'a> {
+    text: String,
+    areas: Vec<Outline<'a>>,
+    strokes: Vec<Outline<'a>>,
+    texts: Vec<Text<'a>>,
+}
+
+impl Shorter<'_> {
+    fn end_areas(&mut self) {
+        write_shapes(&mut self.text, &std::mem::take(&mut self.areas));
+    }
+
+    fn end_lines(&mut self) {
+        write_shapes(&mut self.text, &std::mem::take(&mut self.strokes));
+        for alike in std::mem::take(&mut self.texts).chunk_by(|a, b| a.look == b.look) {
+            let is_group = alike.len() >= FEWEST_IN_GROUP;
+            if is_group {
+                self.text.push_str("<g");
+                write_attributes(&mut self.text, &alike[0].look);
+                self.text.push_str(">\n");
             }
-            out.push_str(text.trim_end_matches('\n'));
+            for text in alike {
+                self.text.push_str("<text");
+                write_attributes(&mut self.text, &text.place);
+                if !is_group {
+                    write_attributes(&mut self.text, &text.look);
+                }
+                let _ = writeln!(self.text, ">{}</text>", text.content);
+            }
+            if is_group {
+                self.text.push_str("</g>\n");
+            }
         }
+    }
+}
+
+/// Writes neighbours that look alike as one path.
+fn write_shapes(out: &mut String, shapes: &[Outline]) {
+    for alike in shapes.chunk_by(|a, b| a.look == b.look) {
+        out.push_str("<path");
+        write_attributes(out, &alike[0].look);
+        out.push_str(" d=\"");
+        alike.iter().for_each(|shape| out.push_str(&shape.path));
+        out.push_str("\"/>\n");
+    }
+}
+
+fn write_attributes(out: &mut String, attributes: &[(&str, String)]) {
+    for (name, value) in attributes {
+        let _ = write!(out, " {name}=\"{value}\"");
+    }
+}
+
+/// Reads an element; of a text the lines up to its end, too.
+fn element<'a>(line: &'a str, rest: &mut impl Iterator<Item = &'a str>) -> Element<'a> {
+    if let Some(tag) = line.strip_prefix("<text ") {
+        let mut content = String::new();
+        // A text may have lines of its own, each of them escaped.
+        for text in rest.take_while(|text| *text != "</text>\n") {
+            content.push_str(text.trim_end_matches('\n'));
+        }
+        return Element::Text(text(tag, content));
+    }
+    let tag = line.trim_end().strip_suffix("/>").and_then(|body| body.strip_prefix('<'));
+    let shape = tag.and_then(|tag| tag.split_once(' ')).and_then(|(kind, rest)| {
+        let mut look = attributes(rest);
+        let path = match kind {
+            "rect" => {
+                let [x, y, width, height] = numbers(&mut look, ["x", "y", "width", "height"])?;
+                format!("M{x} {y}h{width}v{height}h{}z", -width)
+            }
+            "line" => {
+                let ends = numbers(&mut look, ["x1", "y1", "x2", "y2"])?;
+                // An area it has not: as lines of several points say.
+                look.insert(0, ("fill", "none".to_owned()));
+                path(&ends)
+            }
+            "polyline" | "polygon" => {
+                let points = take(&mut look, "points")?;
+                let numbers = points.split([' ', ',']).filter(|number| !number.is_empty());
+                path(&numbers.map(|number| number.parse().ok()).collect::<Option<Vec<f64>>>()?)
+            }
+            _ => return None,
+        };
+        Some(match kind {
+            "rect" => Element::Area(Outline { look, path }),
+            "polygon" => Element::Area(Outline { look, path: path + "z" }),
+            _ => Element::Stroke(Outline { look, path }),
+        })
+    });
+    shape.unwrap_or(Element::Other(line))
+}
+
+/// A text from its tag. The part of a line's height that it is moved by is added to its place.
+fn text(tag: &str, content: String) -> Text<'_> {
+    let mut look = attributes(tag);
+    let size = look.iter().find(|(name, _)| *name == "font-size");
+    let size = size.and_then(|(_, size)| size.parse::<f64>().ok());
+    let mut place = Vec::new();
+    for name in ["x", "y", "transform"] {
+        if let Some(value) = take(&mut look, name) {
+            place.push((name, value));
+        }
+    }
+    let moved = look.iter().find(|(name, _)| *name == "dy");
+    let moved = moved.and_then(|(_, by)| by.strip_suffix("em")?.parse::<f64>().ok());
+    if let (Some(size), Some(by)) = (size, moved)
+        && let Some((_, y)) = place.iter_mut().find(|(name, _)| *name == "y")
+        && let Ok(at) = y.parse::<f64>()
+    {
+        *y = rounded(at + by * size).to_string();
+        take(&mut look, "dy");
+    }
+    if let (Some(size), Some((_, written))) =
+        (size, look.iter_mut().find(|(name, _)| *name == "font-size"))
+    {
+        // Plotters writes it with fifteen digits.
+        *written = rounded(size).to_string();
+    }
+    Text { look, place, content }
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// A line through points, each after the first relative to the one before.
+fn path(numbers: &[f64]) -> String {
+    let points = numbers.chunks_exact(2).map(|point| (rounded(point[0]), rounded(point[1])));
+    let mut out = String::new();
+    let mut last: Option<(f64, f64)> = None;
+    for (x, y) in points {
+        let Some((from_x, from_y)) = last.replace((x, y)) else {
+            let _ = write!(out, "M{x} {y}");
+            continue;
+        };
+        let _ = match (rounded(x - from_x), rounded(y - from_y)) {
+            (right, 0.0) => write!(out, "h{right}"),
+            (0.0, down) => write!(out, "v{down}"),
+            // A sign parts two numbers, too.
+            (right, down) if down < 0.0 => write!(out, "l{right}{down}"),
+            (right, down) => write!(out, "l{right} {down}"),
+        };
     }
     out
 }
 
-/// Writes a run: one element as it was, several as a path.
-fn end(out: &mut String, run: Option<(Piece, &str)>, joined: usize) {
-    let Some((piece, line)) = run else { return };
-    if joined == 0 {
-        out.push_str(line);
-        return;
-    }
-    out.push_str("<path");
-    for (name, value) in &piece.attributes {
-        let _ = write!(out, " {name}=\"{value}\"");
-    }
-    let _ = writeln!(out, " d=\"{}\"/>", piece.path);
-}
-
-/// Reads a line that is a rectangle, a polygon or a line of several points.
-fn piece(line: &str) -> Option<Piece<'_>> {
-    let body = line.trim_end().strip_suffix("/>")?;
-    let (kind, rest) = body.strip_prefix('<')?.split_once(' ')?;
-    if !matches!(kind, "rect" | "polygon" | "polyline") {
-        return None;
-    }
-    let mut attributes: Vec<(&str, &str)> = Vec::new();
-    let mut parts = rest.split('"');
+/// The attributes of a tag without those that have their default.
+fn attributes(tag: &str) -> Look<'_> {
+    let mut all = Vec::new();
+    let mut parts = tag.split('"');
     while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-        attributes.push((name.trim().strip_suffix('=')?, value));
+        let name = name.trim().trim_end_matches('=');
+        if !DEFAULTS.contains(&(name, value)) {
+            all.push((name, value.to_owned()));
+        }
     }
-    let mut take = |name: &str| {
-        let at = attributes.iter().position(|(own, _)| *own == name)?;
-        Some(attributes.remove(at).1)
-    };
-    let path = match kind {
-        "rect" => {
-            let [x, y, width, height] = ["x", "y", "width", "height"].map(&mut take);
-            let width = width?;
-            format!("M{} {}h{width}v{}h{}z", x?, y?, height?, negative(width))
-        }
-        _ => {
-            let points = take("points")?.trim_end().replace(' ', "L");
-            format!("M{points}{}", if kind == "polygon" { "z" } else { "" })
-        }
-    };
-    Some(Piece { attributes, path })
+    all
 }
 
-fn negative(number: &str) -> String {
-    match number.strip_prefix('-') {
-        Some(positive) => positive.to_owned(),
-        None => format!("-{number}"),
+fn take(attributes: &mut Look, name: &str) -> Option<String> {
+    let at = attributes.iter().position(|(own, _)| *own == name)?;
+    Some(attributes.remove(at).1)
+}
+
+fn numbers<const N: usize>(look: &mut Look, names: [&str; N]) -> Option<[f64; N]> {
+    let mut all = [0.0; N];
+    for (number, name) in all.iter_mut().zip(names) {
+        *number = rounded(take(look, name)?.parse().ok()?);
     }
+    Some(all)
 }
 
 #[cfg(test)]
@@ -140,13 +265,36 @@ mod tests {
         assert_eq!(
             compact(&document),
             "<svg>\n<path fill=\"red\" d=\"M1 2h3v4h-3zM9 2h3v4h-3z\"/>\n\
-             <rect x=\"1\" y=\"2\" width=\"3\" height=\"4\" fill=\"blue\"/>\n\
-             <polygon fill=\"red\" points=\"1,2 3,4 \"/>\n</svg>\n"
+             <path fill=\"blue\" d=\"M1 2h3v4h-3z\"/>\n\
+             <path fill=\"red\" d=\"M1 2l2 2z\"/>\n</svg>\n"
         );
-        let lines = "<polyline fill=\"none\" opacity=\"0.5\" stroke=\"red\" stroke-width=\"2\" points=\"1,2 3,4 \"/>\n";
+    }
+
+    #[test]
+    fn lines_that_look_alike_are_one_path_without_the_texts_among_them() {
+        let look = "opacity=\"0.5\" stroke=\"red\" stroke-width=\"2\"";
+        let line = |points: &str| format!("<polyline fill=\"none\" {look} points=\"{points}\"/>\n");
+        let text = "<text x=\"7\" y=\"8\" dy=\"0.365em\" text-anchor=\"start\" font-size=\"20\">\nA\n</text>\n";
+        let empty = "<text x=\"7\" y=\"8\">\n</text>\n";
+        let straight = format!("<line {look} x1=\"1\" y1=\"2\" x2=\"1\" y2=\"9\"/>\n");
+        let document = [&line("1,2 3,4 5,1.25 9,1.25 "), text, empty, &straight].concat();
         assert_eq!(
-            compact(&lines.repeat(2)),
-            "<path fill=\"none\" opacity=\"0.5\" stroke=\"red\" stroke-width=\"2\" d=\"M1,2L3,4M1,2L3,4\"/>\n"
+            compact(&document),
+            format!(
+                "<path fill=\"none\" {look} d=\"M1 2l2 2l2-2.7h4M1 2v7\"/>\n\
+                 <text x=\"7\" y=\"15.3\" font-size=\"20\">A</text>\n"
+            )
+        );
+    }
+
+    #[test]
+    fn texts_that_look_alike_share_a_group() {
+        let text =
+            |x: u32| format!("<text x=\"{x}\" y=\"8\" dy=\"-0.5ex\" fill=\"red\">\nA\n</text>\n");
+        let short = |x: u32| format!("<text x=\"{x}\" y=\"8\">A</text>\n");
+        assert_eq!(
+            compact(&[1, 2, 3].map(text).concat()),
+            format!("<g dy=\"-0.5ex\" fill=\"red\">\n{}</g>\n", [1, 2, 3].map(short).concat())
         );
     }
 

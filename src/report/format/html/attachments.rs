@@ -1,30 +1,27 @@
 //! What a page carries besides what it shows: the rows of its result, and the text of the CSV files.
 
+use super::rows;
 use crate::report::drawing::PICTURES;
 use crate::report::format::csv::CSV;
 use crate::report::table::Table;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::path::Path;
 
-/// A result whose rows take more than this once they are compressed is not carried along: a page would be too
-/// large for what opens it.
-const MOST_BYTES: usize = 16 << 20;
-/// The same, for the rows as they are. A page that claims more is not read: a few bytes of it could fill the memory.
-const MOST_BYTES_OF_ROWS: u64 = 512 << 20;
 /// The name that results have in a page, before their number.
 const RESULT: &str = "result-";
-/// What comes before an attachment's name in a page.
-const OPENING: &str = "<script type=\"application/gzip\" data-name=\"";
+/// What comes before the name of rows in a page.
+const OPENING: &str = "<script type=\"application/x-xz\" data-name=\"";
 
-/// A file within the page, compressed (gzip, RFC 1952) and as text (base64, RFC 4648).
+/// A file within the page, compressed and as text (base64, RFC 4648).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Attachment {
+    /// How it is compressed: rows as [`rows`] says, other files as browsers can read them (gzip, RFC 1952).
+    pub media_type: &'static str,
     /// Its name.
     pub name: String,
     /// Its length as it was.
@@ -51,8 +48,11 @@ pub(super) fn of_run(table: &Table) -> Vec<Attachment> {
     }
     files.retain(|(name, _)| copied(name));
     all.extend(files.into_iter().filter_map(|(name, content)| {
-        let (bytes, packed) = pack(&content[..]).ok()??;
-        Some(Attachment { name: name.to_owned(), bytes, base64: STANDARD.encode(packed) })
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&content).ok()?;
+        let base64 = STANDARD.encode(packed.finish().ok()?);
+        let bytes = content.len() as u64;
+        Some(Attachment { media_type: "application/gzip", name: name.to_owned(), bytes, base64 })
     }));
     all
 }
@@ -70,29 +70,12 @@ pub(super) fn has_all_rows(table: &Table, carried: &[Attachment]) -> bool {
 }
 
 fn result(path: &Path, number: usize) -> io::Result<Option<Attachment>> {
-    let Some((bytes, packed)) = pack(File::open(path)?)? else { return Ok(None) };
+    let Some((bytes, packed)) = rows::pack(BufReader::new(File::open(path)?))? else {
+        return Ok(None);
+    };
     let name = format!("{RESULT}{number}.jsonl");
-    Ok(Some(Attachment { name, bytes, base64: STANDARD.encode(packed) }))
-}
-
-/// Compresses what is read, with its length before; `None` if it is too large. The same content gives the same
-/// bytes: the header has no time.
-fn pack(mut from: impl Read) -> io::Result<Option<(u64, Vec<u8>)>> {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    let mut piece = vec![0; 64 * 1024];
-    let mut bytes = 0u64;
-    loop {
-        let length = from.read(&mut piece)?;
-        if length == 0 {
-            break;
-        }
-        bytes += length as u64;
-        packed.write_all(&piece[..length])?;
-        if packed.get_ref().len() > MOST_BYTES || bytes > MOST_BYTES_OF_ROWS {
-            return Ok(None);
-        }
-    }
-    packed.finish().map(|packed| Some((bytes, packed)))
+    let base64 = STANDARD.encode(packed);
+    Ok(Some(Attachment { media_type: "application/x-xz", name, bytes, base64 }))
 }
 
 /// Returns the result files that a page carries, in their order.
@@ -113,13 +96,7 @@ pub(crate) fn attached_results(page: &str) -> Result<Vec<Vec<u8>>, String> {
         };
         let broken = |why: &dyn std::fmt::Display| format!("{name} cannot be read: {why}");
         let packed = STANDARD.decode(content.trim()).map_err(|e| broken(&e))?;
-        let mut rows = Vec::new();
-        let mut reader = GzDecoder::new(&packed[..]).take(MOST_BYTES_OF_ROWS + 1);
-        reader.read_to_end(&mut rows).map_err(|e| broken(&e))?;
-        if reader.limit() == 0 {
-            return Err(broken(&format_args!("it has more than {MOST_BYTES_OF_ROWS} bytes")));
-        }
-        found.push(rows);
+        found.push(rows::unpack(&packed).map_err(|e| broken(&e))?);
     }
     Ok(found)
 }
@@ -129,13 +106,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_is_found_again_and_is_the_same_each_time() {
+    fn rows_in_a_page_are_found_again() {
         let text = "{\"header\":1}\n".repeat(500);
-        let (bytes, packed) = pack(text.as_bytes()).unwrap().unwrap();
-        assert_eq!(bytes, text.len() as u64);
-        assert_eq!(pack(text.as_bytes()).unwrap().unwrap().1, packed);
+        let (bytes, packed) = rows::pack(text.as_bytes()).unwrap().unwrap();
         let page = format!(
-            "<p>x</p>{OPENING}bytes.csv\" data-bytes=\"1\">AAAA</script>\n\
+            "<p>x</p><script type=\"application/gzip\" data-name=\"bytes.csv\" data-bytes=\"1\">AAAA</script>\n\
              {OPENING}result-1.jsonl\" data-bytes=\"{bytes}\">{}</script>",
             STANDARD.encode(&packed)
         );

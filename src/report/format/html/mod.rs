@@ -10,6 +10,7 @@ mod cells;
 mod environment;
 mod judgement;
 mod policy;
+mod rows;
 mod sections;
 mod tables;
 

@@ -210,7 +210,11 @@ pub(super) fn latencies(table: &Table) -> HtmlTable {
             ];
             cells.extend(statistics.map(|one| {
                 let cell = Cell::figure(latency.stat(one), human_us);
-                if latency.is_bound(one) { cell.signed(BOUND, BOUND_MEANING) } else { cell }
+                if latency.is_bound(one) {
+                    cell.signed(BOUND, "† driver-bound: what that means is beneath the table")
+                } else {
+                    cell
+                }
             }));
             let lag = row.latency(Metric::DriverLag);
             let beside = if latency.metric.is_headline() { Some(lag) } else { None };

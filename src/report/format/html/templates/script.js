@@ -111,7 +111,7 @@
   };
   const read = (figure, svg, event) => {
     const [x, y] = point(svg, event);
-    const title = event.target.closest("g")?.querySelector(":scope > title")?.textContent || "";
+    const title = event.target.closest("g:has(> title)")?.querySelector(":scope > title")?.textContent || "";
     const plot = all("g[data-axes]", svg)
       .map((group) => ({ group, parts: group.dataset.axes.split(" ") }))
       .find(({ parts: [left, top, right, bottom] }) => x >= +left && x <= +right && y >= +top && y <= +bottom);
