@@ -1083,7 +1083,7 @@ fn a_plan_for_people() {
       timeout  10 s
       delay    none
       repeats  1
-      result   about 974 kB in result.jsonl
+      result   about 1.51 MB in result.jsonl
       server   bundled, started anew for each case
       series   polling at /PollingStock//PollingStock, every 1 s; engine raw, phase spread, request chapter, response chapter
       series   websocket at /ws, when there is an update; heartbeat 0 s, read buffer bytes 512, reconnect 1 s

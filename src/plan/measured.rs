@@ -39,9 +39,9 @@ pub(super) const HELD_POLLS_PER_CORE: f64 = 33_000.0;
 pub(super) const HELD_DELIVERIES_PER_CORE: f64 = 57_000.0;
 
 /// The row of a second in the result file, with its share of the whole histograms that are written
-/// once a minute: 1.2 KB for a pushed series, 2.5 KB for a polled one with all its latencies.
+/// now and then: 1.2 KB for a pushed series, 2.5 KB for a polled one with all its latencies.
 pub(super) const RESULT_ROW_BYTES: u64 = 2_600;
 
 /// What a case adds to the result file besides its seconds: whole histograms and the traces of its
-/// first clients, at most 50 KB, in `polling-vs-ws.toml`.
-pub(super) const RESULT_CASE_BYTES: u64 = 60_000;
+/// first clients, at most 105 KB, in `polling-vs-ws.toml`.
+pub(super) const RESULT_CASE_BYTES: u64 = 120_000;

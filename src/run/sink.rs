@@ -16,11 +16,12 @@ use std::path::Path;
 /// Seconds that wait for windows of slow threads. A window that comes still later has a row of its
 /// own.
 const MOST_OPEN: usize = 3;
-/// Rows before the first line of whole histograms. Such a line takes as much room as twenty rows, and so
+/// Rows before the first line of whole histograms. Such a line takes as much room as eighty rows, and so
 /// each of them is followed by twice as many rows as the one before, up to [`MOST_ROWS`]: after a kill,
-/// coarse histograms stand in for those of at most half of the seconds, and of about an hour.
-const FIRST_ROWS: u32 = 60;
-const MOST_ROWS: u32 = 64 * FIRST_ROWS;
+/// coarse histograms stand in for those of the first two minutes, of at most half of the seconds, and of
+/// about an hour.
+const FIRST_ROWS: u32 = 120;
+const MOST_ROWS: u32 = 32 * FIRST_ROWS;
 /// The reason of a Close of so many bytes may have been cut by the server: 123 are allowed (RFC 6455
 /// §5.5), and it ends at a character.
 const CUT_REASON_BYTES: usize = 120;

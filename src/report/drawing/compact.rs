@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-/// Look that have these values without being written.
+/// Attributes that have these values without being written.
 const DEFAULTS: [(&str, &str); 3] =
     [("opacity", "1"), ("stroke", "none"), ("text-anchor", "start")];
 /// This many texts that look alike are written as a group.
