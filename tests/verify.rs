@@ -3,7 +3,7 @@
 use crate::support::{World, expect_code, finish, said, wsbench};
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 const SMALL: &str = "clients = [3, 6]\nwarmup = \"100ms\"\nduration = \"900ms\"\ndriver_lateness = \"1s\"\n\
                      [feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n\
@@ -146,5 +146,59 @@ fn a_page_of_several_results_verifies_and_no_identity_is_in_it_twice() {
     ids.sort_unstable();
     for pair in ids.windows(2) {
         assert_ne!(pair[0], pair[1]);
+    }
+}
+
+/// The committed example is what its page's rows give today. `WSBENCH_DOCS=write` writes it anew from them.
+#[test]
+fn the_committed_example_is_made_from_its_rows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = root.join("reports/example");
+    let page = example.join("report.html");
+    let bytes = fs::metadata(&page).expect("the example has a page").len();
+    assert!(bytes <= 500_000, "the page has {bytes} B");
+
+    let world = World::new(SMALL);
+    let again = world.path("again");
+    let report = ["report", page.to_str().expect("UTF-8"), "--out", again.to_str().expect("UTF-8")];
+    expect_code(&finish(&mut wsbench(&report)), 0);
+    let is_writing = std::env::var_os("WSBENCH_DOCS").is_some_and(|value| value == "write");
+    let mut compared = 0;
+    for entry in fs::read_dir(&example).expect("a folder") {
+        let file = entry.expect("an entry").path();
+        let made = again.join(file.file_name().expect("a name"));
+        if is_writing {
+            fs::copy(&made, &file).expect("the example can be written");
+        }
+        let is_same = fs::read(&file).expect("a file") == fs::read(&made).expect("made again");
+        assert!(
+            is_same,
+            "{} is old: run WSBENCH_DOCS=write cargo test committed_example",
+            file.display()
+        );
+        compared += 1;
+    }
+    assert!(compared >= 19, "{compared} files");
+    expect_code(&verify(&page), 0);
+
+    let figures = root.join("tests/conformance/figures.py");
+    match Command::new("python3").arg(figures).arg(&example).output() {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(said.contains(" 0 differ; no formula here: none"), "{said}");
+        }
+        Err(error) => eprintln!("skipped: python3, which makes its figures again: {error}"),
+    }
+}
+
+#[test]
+fn a_page_without_rows_is_no_result() {
+    let world = World::new(SMALL);
+    let page = world.path("x.html");
+    fs::write(&page, "<p>1</p>").expect("a file");
+    for command in ["report", "verify"] {
+        let output = finish(wsbench(&[command]).arg(&page));
+        expect_code(&output, 1);
+        assert!(said(&output).contains("x.html has no rows in it"), "{}", said(&output));
     }
 }

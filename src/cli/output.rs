@@ -71,7 +71,7 @@ Examples:
   wsbench report a/result.jsonl b/result.jsonl --out both --reports csv,png
   wsbench report a b --reports none --html both.html")]
 pub(crate) struct ReportArgs {
-    /// Result files, or folders of runs; those of the same plan are merged
+    /// Result files, folders of runs, or their pages; those of the same plan are merged
     #[arg(value_name = "RESULT", required = true)]
     pub results: Vec<PathBuf>,
     /// Where to write the reports [default: beside the first result]

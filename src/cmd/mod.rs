@@ -15,6 +15,7 @@ mod init;
 mod listening;
 mod live;
 mod model;
+mod page_rows;
 mod pictures;
 mod pipe;
 pub(crate) mod plan;

@@ -6,6 +6,7 @@
 use crate::cli::{DrawArgs, ReportArgs};
 use crate::cmd::ci;
 use crate::cmd::files::{folder_of, write_file, write_with};
+use crate::cmd::page_rows::{PageRows, is_page};
 use crate::cmd::pictures;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
@@ -25,11 +26,21 @@ use std::path::{Path, PathBuf};
 pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
     ci::report_failure("report", &args.reporting.output, || {
         let formats = formats(&args.reporting.reports)?;
+        // The results of pages, which are unpacked as long as their reports are written.
+        let pages = pages(&args.results)?;
+        let results: Vec<PathBuf> = pages
+            .iter()
+            .zip(&args.results)
+            .flat_map(|(page, path)| match page {
+                Some(page) => page.files.clone(),
+                None => vec![path.clone()],
+            })
+            .collect();
         let first = args.results.first().map(|path| result_file(path));
         let beside = first.as_deref().map(folder_of);
         let out = args.out.as_deref().or(beside);
         let (written, drawn) = pictures::split(&formats);
-        let done = report(&args.results, out, &written)?;
+        let done = report(&results, out, &written)?;
         let place = |(part, table): (&ReportPart, &Table)| {
             let folder = part.folder.as_deref().filter(|_| !formats.is_empty())?;
             Some(reports_in(folder, &formats, table))
@@ -163,6 +174,12 @@ pub(super) fn reports_in(folder: &Path, formats: &[&Format], table: &Table) -> S
         Some(first) => format!("{shown} (open {first})"),
         None => shown.to_string(),
     }
+}
+
+/// Unpacks what is a page.
+fn pages(paths: &[PathBuf]) -> Outcome<Vec<Option<PageRows>>> {
+    let page = |path: &PathBuf| is_page(path).then(|| PageRows::of(path)).transpose();
+    paths.iter().map(page).collect()
 }
 
 /// The result file of a run's folder; of anything else, the path itself.

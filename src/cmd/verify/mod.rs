@@ -8,6 +8,7 @@ mod laws;
 mod source;
 
 use crate::cli::VerifyArgs;
+use crate::cmd::page_rows::is_page;
 use crate::cmd::report::read_all;
 use crate::cmd::stdout::print;
 use crate::error::{Failure, Outcome, at};
@@ -135,9 +136,4 @@ fn file_name(path: &Path) -> String {
         return REPORT_FILE.to_owned();
     }
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Whether a file is a page, by its ending.
-fn is_page(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"))
 }

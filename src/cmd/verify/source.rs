@@ -1,11 +1,11 @@
 //! What is verified, and the rows that it is verified with.
 
-use super::is_page;
+use crate::cmd::page_rows::{PageRows, is_page};
 use crate::error::{Failure, Outcome, at};
-use crate::report::{FORMATS, attached_results};
+use crate::report::FORMATS;
 use crate::result::file::{RESULT_FILE, lines_digest};
-use std::fs::{self, File};
-use std::io::{BufReader, Write};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Rows, and the files that show what was made from them.
@@ -14,8 +14,9 @@ pub(super) struct Source {
     pub rows: Vec<PathBuf>,
     /// Files of a report.
     pub shown: Vec<PathBuf>,
-    /// Where the rows of a page were unpacked.
-    unpacked: Option<PathBuf>,
+    /// Keeps the rows of a page as long as they are read.
+    #[expect(dead_code, reason = "its files end with it")]
+    page: Option<PageRows>,
 }
 
 impl Source {
@@ -34,63 +35,14 @@ impl Source {
             }
             let files = FORMATS.iter().flat_map(|format| format.files());
             let files = files.map(|name| path.join(name)).filter(|file| file.is_file());
-            return Ok(Source { rows: vec![rows], shown: files.collect(), unpacked: None });
+            return Ok(Source { rows: vec![rows], shown: files.collect(), page: None });
         }
         if !is_page(path) {
-            return Ok(Source { rows: vec![path.to_owned()], shown: Vec::new(), unpacked: None });
+            return Ok(Source { rows: vec![path.to_owned()], shown: Vec::new(), page: None });
         }
-        let page = fs::read(path).map_err(at(format!("cannot read {shown}")))?;
-        let page = String::from_utf8_lossy(&page);
-        let results =
-            attached_results(&page).map_err(|why| Failure::run(format!("{shown}: {why}")))?;
-        if results.is_empty() {
-            return Err(Failure::run(format!(
-                "{shown} has no rows in it: it is no report of a run (a comparison has none), or its rows were too many \
-                 for it; verify the folder of the run instead"
-            )));
-        }
-        let folder = new_folder()?;
-        let mut source =
-            Source { rows: Vec::new(), shown: vec![path.to_owned()], unpacked: Some(folder) };
-        for (n, rows) in results.iter().enumerate() {
-            let file = source
-                .unpacked
-                .as_deref()
-                .unwrap_or(Path::new("."))
-                .join(format!("{}.jsonl", n + 1));
-            let written = File::create(&file).and_then(|mut out| out.write_all(rows));
-            written.map_err(at(format!("cannot write {}", file.display())))?;
-            source.rows.push(file);
-        }
-        Ok(source)
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.unpacked {
-            // What stays behind is a copy.
-            let _ = fs::remove_dir_all(folder);
-        }
-    }
-}
-
-/// Creates a folder that nobody else has.
-fn new_folder() -> Outcome<PathBuf> {
-    let base = std::env::temp_dir();
-    let process = std::process::id();
-    let mut number = 0;
-    loop {
-        let folder = base.join(format!("wsbench-verify-{process}-{number}"));
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && number < 1_000 => {
-                number += 1;
-            }
-            Err(error) => {
-                return Err(at(format!("cannot create {}", folder.display()))(error));
-            }
-        }
+        let page = PageRows::of(path)?;
+        let rows = page.files.clone();
+        Ok(Source { rows, shown: vec![path.to_owned()], page: Some(page) })
     }
 }
 
