@@ -212,6 +212,53 @@ fn a_browser_shows_the_ticker_four_ways_in_two_tabs_and_says_why_not_in_a_third(
     }
 }
 
+/// Controls that lie on one another or leave the window, elements whose role their name does not allow, and boxes
+/// that scroll but that a keyboard does not reach.
+const LAYOUT_FAULTS: &str = "(() => {
+    const found = [];
+    const scrolls = (e) => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX);
+    const isWithin = (e) => e && (scrolls(e) || isWithin(e.parentElement));
+    const boxes = [...document.querySelectorAll('button, input, select, label > input')].map((e) => [e, e.getBoundingClientRect()])
+        .filter(([, box]) => box.width > 0 && box.height > 0);
+    for (const [one, a] of boxes) {
+        const name = one.id || one.textContent;
+        if (!isWithin(one.parentElement) && (a.left < 0 || a.right > innerWidth)) found.push(`${name} leaves the window`);
+        for (const [other, b] of boxes) {
+            const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+            if (one !== other && !apart) found.push(`${name} lies on ${other.id || other.textContent}`);
+        }
+    }
+    if (document.documentElement.scrollWidth > innerWidth) found.push('the page is wider than its window');
+    for (const list of document.querySelectorAll('ol[role], ul[role]')) found.push(`a list has the role ${list.role}`);
+    for (const box of document.querySelectorAll('*')) {
+        const isReached = box.tabIndex >= 0 || box.querySelector('button, input, select, a');
+        if (scrolls(box) && box.scrollWidth > box.clientWidth && !isReached) found.push(`${box.tagName} ${box.className} scrolls without a keyboard`);
+    }
+    return found;
+})()";
+
+#[test]
+fn pages_fit_a_desk_and_a_phone() {
+    let Some(mut browser) = browser() else { return };
+    let served = serve("127.0.0.1:0", &[]);
+    let example = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/reports/example/report.html");
+    let pages =
+        ["/", "/websocket.html", "/broadcast.html", "/tracker.html"].map(|path| served.url(path));
+    for url in pages.iter().map(String::as_str).chain([example]) {
+        let tab = browser.open(url);
+        for (width, height, mobile) in [(1_280, 900, false), (390, 844, true)] {
+            let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
+            browser.call(Some(&tab), "Emulation.setDeviceMetricsOverride", size);
+            browser.wait_for(
+                &tab,
+                &format!("document.readyState === 'complete' && innerWidth === {width}"),
+            );
+            assert_eq!(browser.value(&tab, LAYOUT_FAULTS), json!([]), "{url} at {width} pixels");
+        }
+        browser.close(&tab);
+    }
+}
+
 #[test]
 fn a_browser_echoes_text_and_bytes_and_comes_back_after_a_restart() {
     let Some(mut browser) = browser() else { return };

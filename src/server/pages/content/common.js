@@ -13,7 +13,7 @@ const show = (id, text, is) => {
 };
 const logTo = (id) => (text) => {
   const list = byId(id);
-  list.append(make("li", `${new Date().toLocaleTimeString()} ${text}`));
+  list.append(make("p", `${new Date().toLocaleTimeString()} ${text}`));
   while (list.children.length > 200) list.firstChild.remove();
   list.scrollTop = list.scrollHeight;
 };
