@@ -275,9 +275,16 @@ pub mod internals {
         pub fn baseline(bytes: &[u8]) -> bool {
             gate::baseline::parse(bytes).is_ok()
         }
-        /// A page with results in it.
+        /// A page with results or a judgement in it.
         pub fn page(text: &str) -> bool {
             crate::report::attached_results(text).is_ok()
+                && crate::report::attached_judgement(text).is_ok()
+        }
+        /// What the page of a comparison carries.
+        pub fn carried_judgement(bytes: &[u8]) -> bool {
+            let Ok(judgement) = serde_json::from_slice(bytes) else { return false };
+            let again = gate::paired::CarriedPairs::judge_again(&judgement);
+            again.is_ok() && !crate::report::of_judgement(&judgement).is_empty()
         }
         /// A file of the runs of months.
         pub fn history(text: &str) -> bool {

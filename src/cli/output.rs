@@ -95,7 +95,7 @@ Examples:
   wsbench verify report.html
   wsbench verify reports/quick-20261125T224812Z")]
 pub(crate) struct VerifyArgs {
-    /// Reports (report.html), folders of runs, or result files
+    /// Pages of runs and comparisons, folders of runs, or result files
     #[arg(value_name = "FILE", required = true)]
     pub paths: Vec<PathBuf>,
 }

@@ -2,11 +2,13 @@
 //!
 //! The codes stand here because reports show them; `cmd` alone ends the process with one.
 
+use serde::{Deserialize, Serialize};
+
 tabled! {
     /// How a command ended, with its exit code and what it means. The order is that of the exit codes:
     /// of several, the greatest counts. 99 is also k6's for a failed threshold; a signal's is 128 and
     /// its number.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     pub enum Conclusion: (u8, &'static str) {
         /// Nothing is against what was measured or compared.
         Passed = (0, "passed"),

@@ -5,7 +5,7 @@
 use crate::record::LATENCY_BOUND_NS;
 use crate::units::thousands;
 use hdrhistogram::Histogram;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// A number, or the reason why there is none.
@@ -18,7 +18,7 @@ pub enum Figure {
 }
 
 /// Why there is no number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absence {
     /// The reason as a clause: `no message was delivered`.
     pub why: String,
@@ -183,6 +183,79 @@ impl Serialize for Figure {
     /// Writes the number, or null.
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(s)
+    }
+}
+
+/// Figures with the reason of those that are absent, for what a page carries.
+pub(crate) mod whole {
+    use super::{Absence, Figure};
+    use serde::de::DeserializeOwned;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// A figure in a page: a number, or why there is none.
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    pub(crate) enum CarriedFigure {
+        /// A number.
+        Known(f64),
+        /// None.
+        Absent(Absence),
+    }
+
+    /// What has figures in it.
+    pub(crate) trait HasFigures: Sized {
+        /// The same as it is carried.
+        type Carried: Serialize + DeserializeOwned;
+        /// Returns it as it is carried.
+        fn carried(&self) -> Self::Carried;
+        /// The reverse.
+        fn of(carried: Self::Carried) -> Self;
+    }
+
+    impl HasFigures for Figure {
+        type Carried = CarriedFigure;
+        fn carried(&self) -> CarriedFigure {
+            match self {
+                Figure::Known(value) => CarriedFigure::Known(*value),
+                Figure::Absent(absence) => CarriedFigure::Absent(absence.clone()),
+            }
+        }
+        fn of(carried: CarriedFigure) -> Figure {
+            match carried {
+                CarriedFigure::Known(value) => Figure::known(value),
+                CarriedFigure::Absent(absence) => Figure::Absent(absence),
+            }
+        }
+    }
+
+    impl HasFigures for Option<Figure> {
+        type Carried = Option<CarriedFigure>;
+        fn carried(&self) -> Option<CarriedFigure> {
+            self.as_ref().map(Figure::carried)
+        }
+        fn of(carried: Option<CarriedFigure>) -> Option<Figure> {
+            carried.map(Figure::of)
+        }
+    }
+
+    impl HasFigures for Vec<(Figure, Figure)> {
+        type Carried = Vec<(CarriedFigure, CarriedFigure)>;
+        fn carried(&self) -> Self::Carried {
+            self.iter().map(|(a, b)| (a.carried(), b.carried())).collect()
+        }
+        fn of(carried: Self::Carried) -> Self {
+            carried.into_iter().map(|(a, b)| (Figure::of(a), Figure::of(b))).collect()
+        }
+    }
+
+    pub(crate) fn serialize<T: HasFigures, S: Serializer>(of: &T, s: S) -> Result<S::Ok, S::Error> {
+        of.carried().serialize(s)
+    }
+
+    pub(crate) fn deserialize<'de, T: HasFigures, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<T, D::Error> {
+        T::Carried::deserialize(d).map(T::of)
     }
 }
 

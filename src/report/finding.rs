@@ -4,13 +4,14 @@
 //! show these types and decide nothing.
 
 use crate::report::conclusion::Conclusion;
-use crate::report::figure::Figure;
+use crate::report::figure::{Figure, whole};
 use crate::units::thousands;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 named! {
     /// What a judgement says of one figure, or of all of them.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     pub enum Decision {
         /// It is as it should be.
         Pass = "pass",
@@ -25,7 +26,7 @@ named! {
 
 named! {
     /// The rule by which a figure is decided.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     pub enum Kind {
         /// A condition of validity: every run has them without being asked.
         Check = "check",
@@ -54,7 +55,7 @@ impl Kind {
 }
 
 /// Which figure of which row.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Subject {
     /// The label of the series; empty for the run as a whole.
     pub series: String,
@@ -86,7 +87,7 @@ impl Subject {
 }
 
 /// What the change from A to B is measured by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeScale {
     /// B over A, as a relative change: 0.05 is 5 % more.
@@ -96,7 +97,7 @@ pub enum ChangeScale {
 }
 
 /// How much more B is than A, by the pairs of runs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     /// What all changes here are measured by.
     pub scale: ChangeScale,
@@ -122,7 +123,7 @@ pub struct Effect {
 
 /// What changed beside a figure that got worse: what can be seen of its cause. Names are as
 /// in sentences.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Beside {
     /// What changed, the largest change first.
     pub changed: Vec<ChangedFigure>,
@@ -133,7 +134,7 @@ pub struct Beside {
 }
 
 /// A figure that changed beside the one that got worse, over the same pairs of runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangedFigure {
     /// Its column.
     pub metric: String,
@@ -154,7 +155,7 @@ pub struct ChangedFigure {
 }
 
 /// One figure and the decision on it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// By which rule.
     pub kind: Kind,
@@ -165,8 +166,10 @@ pub struct Finding {
     /// The unit of `value` and `baseline`; `-` for a bare number.
     pub unit: String,
     /// The figure that is decided: the run's, or B's.
+    #[serde(with = "whole")]
     pub value: Figure,
     /// What it was compared with: the baseline's, or A's. `None` if it is compared with a bound.
+    #[serde(with = "whole")]
     pub baseline: Option<Figure>,
     /// What it was compared with, in words: `<= 2 B`, `equal`, `2 to 3 segments/message`.
     pub bound: String,
@@ -214,7 +217,7 @@ impl Finding {
 }
 
 /// One side of a comparison.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
     /// `a` or `b`, `baseline` or `candidate`.
     pub name: String,
@@ -223,7 +226,7 @@ pub struct Side {
 }
 
 /// Findings of a run or a comparison, and what follows.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Judgement {
     /// Its subject: `limits of ci`, `B against A`.
     pub title: String,
@@ -231,6 +234,9 @@ pub struct Judgement {
     pub sides: Vec<Side>,
     /// What was found, in the order in which it is shown.
     pub findings: Vec<Finding>,
+    /// The pairs that paired findings were made from, as `gate` writes them.
+    #[serde(default)]
+    pub pairs: Option<Value>,
     /// Sentences that a reader must know.
     pub notes: Vec<String>,
     /// Why something is undecided and what would decide it: one of the notes, which is also shown where the
@@ -252,10 +258,10 @@ pub struct Judgement {
 
 /// What a command found that asks for something else than whether figures pass: its findings are the evidence
 /// for that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandAnswer {
     /// For headings: `FOUND`.
-    pub word: &'static str,
+    pub word: String,
     /// A sentence without its full stop.
     pub text: String,
 }

@@ -14,7 +14,7 @@ pub(crate) mod check;
 mod column;
 pub(crate) mod conclusion;
 mod drawing;
-mod figure;
+pub(crate) mod figure;
 pub(crate) mod finding;
 pub(crate) mod format;
 pub(crate) mod judgement;
@@ -36,7 +36,9 @@ use std::thread::{self, Builder, ScopedJoinHandle};
 pub use conclusion::Conclusion;
 pub(crate) use figure::Absence;
 pub use figure::Figure;
-pub(crate) use format::html::{REPORT_FILE, attached_results, of_judgement, of_tables};
+pub(crate) use format::html::{
+    REPORT_FILE, attached_judgement, attached_results, of_judgement, of_tables,
+};
 pub(crate) use format::json::{STREAM_SCHEMA, stream_end};
 pub use summary::summarise;
 pub use table::Table;

@@ -231,3 +231,29 @@ fn a_calibration_of_invalid_runs_exits_with_96() {
     assert!(text.contains("this machine is busy"), "{text}");
     assert!(text.contains("False alarms: 0 of 0 figures"), "{text}");
 }
+
+/// The page of a comparison carries its pairs: `verify` judges them again and finds every changed figure.
+#[test]
+fn the_page_of_a_comparison_is_verified_by_its_pairs() {
+    let world = World::new(SCENARIO);
+    let page = world.path("page.html");
+    let more = ["--html", page.to_str().expect("UTF-8"), "--pairs=8", "--most-pairs=8"];
+    expect_code(&compare(&world, 0, &more), 0);
+    let verify = |path: &Path| finish(wsbench(&["verify"]).arg(path));
+    let output = verify(&page);
+    expect_code(&output, 0);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("as 8 pairs give them"), "{text}");
+
+    let text = fs::read_to_string(&page).expect("a page");
+    let body = text.find("<main").expect("a body")..text.find("application/x-xz").expect("pairs");
+    let is_digit = |at: &usize| text.as_bytes()[*at].is_ascii_digit();
+    let places: Vec<usize> = body.filter(is_digit).collect();
+    let changed = world.path("changed.html");
+    for at in places.iter().step_by(places.len() / 12) {
+        let mut bytes = text.clone().into_bytes();
+        bytes[*at] = if bytes[*at] == b'9' { b'3' } else { bytes[*at] + 1 };
+        fs::write(&changed, bytes).expect("a file");
+        expect_code(&verify(&changed), 96);
+    }
+}

@@ -184,13 +184,13 @@ fn report(
         SearchEnd::Found(commit, judgement) => {
             let head = format!("first bad commit:\n{}", repository.show(&commit)?);
             let text = format!("the first bad commit is {}", commit.short());
-            (head, judgement, Conclusion::Passed, CommandAnswer { word: "FOUND", text })
+            (head, judgement, Conclusion::Passed, CommandAnswer { word: "FOUND".to_owned(), text })
         }
         SearchEnd::OneOf(commits, judgement, why) => {
             let mut head = format!("undecided:\n{why}\n\nThe first bad commit is one of\n");
             let names: Vec<&str> = commits.iter().map(Commit::short).collect();
             let text = format!("the first bad commit is one of {}", names.join(", "));
-            let answer = CommandAnswer { word: "UNDECIDED", text };
+            let answer = CommandAnswer { word: "UNDECIDED".to_owned(), text };
             for commit in &commits {
                 head.push_str(&repository.show(commit)?);
             }

@@ -23,7 +23,7 @@ use crate::gate::beside;
 use crate::gate::invariants::Invariants;
 use crate::gate::loads;
 use crate::gate::paired::{
-    Looks, NextStep, PairOrder, PairedMetric, Question, Rules, Verdicts, judge, order,
+    CarriedPairs, Looks, NextStep, PairOrder, PairedMetric, Question, Rules, Verdicts, judge, order,
 };
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
@@ -495,10 +495,12 @@ impl<'a> PairSession<'a> {
         let (mut samples, mut verdicts) = self.judge();
         // Holm's correction is over the shifts too.
         let family = samples.metrics.len();
+        let carried = CarriedPairs::of(&self.terms.rules, &samples.metrics);
         let undecided = keep_decided(&mut samples.metrics, &mut verdicts.findings);
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         beside::add(&mut verdicts.findings, &pairs);
         let mut judgement = Judgement::new(self.terms.title.clone());
+        judgement.pairs = carried;
         judgement.strict = self.terms.strict;
         judgement.seed = Some(self.terms.seed);
         judgement.sides = self.terms.sides.iter().map(describe_side).collect();

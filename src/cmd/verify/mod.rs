@@ -13,7 +13,11 @@ use crate::cmd::report::read_all;
 use crate::cmd::stdout::print;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
-use crate::report::{Conclusion, FORMATS, REPORT_FILE, Rendered, Table, of_tables};
+use crate::gate::paired::CarriedPairs;
+use crate::report::finding::{Judgement, Kind};
+use crate::report::{
+    Conclusion, FORMATS, REPORT_FILE, Rendered, Table, attached_judgement, of_judgement, of_tables,
+};
 use crate::units::thousands;
 use difference::FileDifference;
 use source::Source;
@@ -66,6 +70,14 @@ pub(super) fn run(args: &VerifyArgs) -> Outcome<Conclusion> {
 }
 
 fn verify(path: &Path) -> Outcome<Findings> {
+    if is_page(path) {
+        let shown = path.display();
+        let page = fs::read(path).map_err(at(format!("cannot read {shown}")))?;
+        let carried = attached_judgement(&String::from_utf8_lossy(&page));
+        if let Some(judgement) = carried.map_err(|why| Failure::run(format!("{shown}: {why}")))? {
+            return Ok(verify_judgement(path, &page, &judgement));
+        }
+    }
     let source = Source::of(path)?;
     let mut found = Findings::default();
     for rows in &source.rows {
@@ -96,6 +108,38 @@ fn verify(path: &Path) -> Outcome<Findings> {
     let files = if shown == 1 { "file" } else { "files" };
     found.holds.push(format!("{} rows, {shown} {files}", thousands(rows as u64)));
     Ok(found)
+}
+
+/// Verifies the page of a comparison, a calibration or a gate with a baseline.
+fn verify_judgement(path: &Path, page: &[u8], judgement: &Judgement) -> Findings {
+    let mut found = Findings::default();
+    let again = match CarriedPairs::judge_again(judgement) {
+        Ok(again) => again.unwrap_or_default(),
+        Err(why) => {
+            found.broken.push(format!("{}: {why}", path.display()));
+            return found;
+        }
+    };
+    if again.same > 0 {
+        let figures = if again.same == 1 { "figure is" } else { "figures are" };
+        found.holds.push(format!("{} {figures} as {} pairs give them", again.same, again.pairs));
+    }
+    found.broken.extend(again.different);
+    if found.broken.is_empty() {
+        match FileDifference::between(path, page, &of_judgement(judgement)) {
+            None => found.holds.push(format!("{}: as these findings give it", path.display())),
+            Some(difference) => found.broken.push(difference.to_string()),
+        }
+    }
+    let others = judgement.findings.iter().filter(|found| found.kind != Kind::Paired).count();
+    found.note = (others > 0).then(|| {
+        format!(
+            "{} of single runs, such as bytes and checks, are as the page carries them: their rows are in the \
+             folders of the runs, which `wsbench verify` verifies",
+            if others == 1 { "1 finding".to_owned() } else { format!("{others} findings") }
+        )
+    });
+    found
 }
 
 /// Files of reports that were made again, each format at once.

@@ -53,22 +53,26 @@
 //! | B zero or less and A above, or B within the margin, in **every** pair | passes |
 //! | anything else that is zero or less | not comparable |
 
+mod carried;
 mod describe;
 mod evidence;
 
 use crate::gate::confidence_sequence::{detectable_by_bets, smallest_anytime_p};
 use crate::gate::signed_rank::{detectable, smallest_p};
 use crate::report::Figure;
+use crate::report::figure::whole;
 use crate::report::finding::{ChangeScale, Decision, Effect, Finding, Kind, Subject};
+pub(crate) use carried::CarriedPairs;
 use evidence::{Evidence, MetricPairs};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
 
 /// The most pairs that are advised.
 const MOST_PAIRS: u32 = 10_000;
 
 /// One metric of every pair of runs. More is worse.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairedMetric {
     /// Which figure.
     pub subject: Subject,
@@ -80,6 +84,7 @@ pub struct PairedMetric {
     /// more.
     pub margin: f64,
     /// A's and B's figure of each pair, in the order of the pairs.
+    #[serde(with = "whole")]
     pub pairs: Vec<(Figure, Figure)>,
     /// What is asked of it.
     pub question: Question,
@@ -98,7 +103,7 @@ impl PairedMetric {
 }
 
 /// What is asked of a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Question {
     /// Whether it is worse or within its margin: pairs go on until one of both is decided.
     WorseOrNot,
@@ -146,7 +151,7 @@ pub enum Question {
 ///     assert_eq!((verdicts.findings[0].decision, verdicts.next), (decision, next), "{b_over_a}");
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     /// When decisions are made.
     pub looks: Looks,
@@ -158,7 +163,7 @@ pub struct Rules {
 }
 
 /// When decisions are made, and by which test.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Looks {
     /// At these numbers of pairs, by the exact signed-rank test.
     At(Vec<u32>),

@@ -63,7 +63,7 @@ impl<'a> JudgementView<'a> {
     /// Returns the decision for headings: `PASS`.
     pub fn word(&self) -> String {
         if let Some(answer) = &self.judgement.answer {
-            return answer.word.to_owned();
+            return answer.word.clone();
         }
         match self.verdict.map(|v| v.status) {
             // A limit ended it: the limit's failure is the decision.
@@ -262,8 +262,10 @@ mod tests {
         let mut judgement = Judgement::new("t");
         judgement.findings.push(finding(Decision::Fail, "a"));
         judgement.ended = Some(Conclusion::Passed);
-        judgement.answer =
-            Some(CommandAnswer { word: "FOUND", text: "the first bad commit is ab12".to_owned() });
+        judgement.answer = Some(CommandAnswer {
+            word: "FOUND".to_owned(),
+            text: "the first bad commit is ab12".to_owned(),
+        });
         let view = JudgementView::comparison(&judgement, None);
         assert_eq!(view.word(), "FOUND");
         let line = "FOUND: the first bad commit is ab12. Exit code 0.";

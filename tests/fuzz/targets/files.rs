@@ -1,4 +1,4 @@
-//! Any bytes as a result file, a baseline, a history, a page or a line between processes: a value or an error,
+//! Any bytes as a result file, a baseline, a history, a page, a judgement or a line between processes: a value or an error,
 //! and no panic. A result that is read can be summarised.
 #![no_main]
 
@@ -8,6 +8,7 @@ use wsbench::internals::{readers, report, result};
 
 fuzz_target!(|bytes: &[u8]| {
     readers::baseline(bytes);
+    readers::carried_judgement(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         readers::history(text);
         readers::page(text);

@@ -2,6 +2,7 @@
 
 use super::rows;
 use crate::report::drawing::PICTURES;
+use crate::report::finding::Judgement;
 use crate::report::format::csv::CSV;
 use crate::report::table::Table;
 use base64::Engine as _;
@@ -12,9 +13,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 
+/// The name that a judgement has in its page.
+const JUDGEMENT: &str = "judgement.json";
 /// The name that results have in a page, before their number.
 const RESULT: &str = "result-";
-/// What comes before the name of rows in a page.
+/// What comes before the name of rows or of a judgement in a page.
 const OPENING: &str = "<script type=\"application/x-xz\" data-name=\"";
 
 /// A file within the page, compressed and as text (base64, RFC 4648).
@@ -78,16 +81,49 @@ fn result(path: &Path, number: usize) -> io::Result<Option<Attachment>> {
     Ok(Some(Attachment { media_type: "application/x-xz", name, bytes, base64 }))
 }
 
+/// A judgement as its page carries it, and the pairs that it was made from.
+pub(super) fn of_judgement(judgement: &Judgement) -> Vec<Attachment> {
+    let one = || {
+        let json = serde_json::to_vec(judgement).ok()?;
+        let (bytes, packed) = rows::pack(&json[..]).ok()??;
+        let base64 = STANDARD.encode(packed);
+        Some(Attachment {
+            media_type: "application/x-xz",
+            name: JUDGEMENT.to_owned(),
+            bytes,
+            base64,
+        })
+    };
+    // Without it `verify` says so.
+    one().into_iter().collect()
+}
+
+/// Returns the judgement that a page carries, if it is the page of one.
+///
+/// # Errors
+/// A sentence, if it cannot be read.
+pub(crate) fn attached_judgement(page: &str) -> Result<Option<Judgement>, String> {
+    let found = attached(page, |name| name == JUDGEMENT)?.pop();
+    let read = |json: Vec<u8>| {
+        serde_json::from_slice(&json).map_err(|why| format!("{JUDGEMENT} cannot be read: {why}"))
+    };
+    found.map(read).transpose()
+}
+
 /// Returns the result files that a page carries, in their order.
 ///
 /// # Errors
 /// A sentence, if one of them cannot be read.
 pub(crate) fn attached_results(page: &str) -> Result<Vec<Vec<u8>>, String> {
+    attached(page, |name| name.starts_with(RESULT))
+}
+
+fn attached(page: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Vec<u8>>, String> {
     let mut found = Vec::new();
     for (at, _) in page.match_indices(OPENING) {
         let rest = &page[at + OPENING.len()..];
         let Some((name, rest)) = rest.split_once('"') else { continue };
-        if !name.starts_with(RESULT) {
+        if !is_wanted(name) {
             continue;
         }
         let content = rest.split_once('>').and_then(|(_, rest)| rest.split_once("</script>"));

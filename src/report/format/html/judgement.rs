@@ -1,5 +1,6 @@
 //! The page of a judgement: of a comparison by pairs, a calibration, or a gate with a baseline.
 
+use super::attachments;
 use super::sections::{PageSection, TextBlock, drawn};
 use super::{PageTemplate, tables};
 use crate::report::drawing;
@@ -15,7 +16,7 @@ pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
     let page = PageTemplate {
         kind: "wsbench comparison",
         title: &judgement.title,
-        badge: answer.map_or_else(|| describe::decision(decision), |found| found.word.to_owned()),
+        badge: answer.map_or_else(|| describe::decision(decision), |found| found.word.clone()),
         badge_is: match decision {
             _ if answer.is_some() => "some",
             Decision::Pass => "good",
@@ -25,8 +26,9 @@ pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
         facts: facts(judgement),
         summary: summary(judgement, &view),
         sections: sections(judgement),
-        footer: "The page loads nothing. Each run of a comparison has a result file in its folder, which `wsbench \
-                 report` and `wsbench verify` read.",
+        data: attachments::of_judgement(judgement),
+        footer: "The page loads nothing. It carries each pair's figures: `wsbench verify` judges them again and \
+                 compares. Each run of a comparison has a result file in its folder, which it verifies too.",
         ..PageTemplate::default()
     };
     page.bytes()

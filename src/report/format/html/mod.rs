@@ -21,7 +21,7 @@ use askama::Template;
 use attachments::Attachment;
 use sections::PageSection;
 
-pub(crate) use attachments::attached_results;
+pub(crate) use attachments::{attached_judgement, attached_results};
 pub(crate) use judgement::of_judgement;
 
 /// The report's file.
