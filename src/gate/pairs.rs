@@ -10,6 +10,7 @@ use crate::gate::paired::{PairedMetric, Question};
 use crate::record::Metric;
 use crate::report::Figure;
 use crate::report::finding::{ChangeScale, Decision, Finding, Subject};
+use crate::report::median::median;
 use crate::report::metrics::{Column, Compared, WhenCompared, columns};
 use crate::report::table::{Row, Table};
 use crate::units::{thousands, three};
@@ -36,6 +37,11 @@ fn compared_columns() -> Vec<ComparedColumn> {
     all.sort_by_key(|metric| metric.when);
     all
 }
+
+/// The unit of memory that clients take.
+const MEMORY_UNIT: &str = "bytes/client";
+/// What two processes that do the same may differ by: four pages of 4 KiB, for all clients together.
+const TOLERATED_BYTES: f64 = 4.0 * 4_096.0;
 
 /// The largest relative change that can be tolerated: tenfold.
 const MOST_MARGIN: f64 = 9.0;
@@ -220,7 +226,13 @@ pub(crate) fn collect(
                     subject: subject(column),
                     unit: column.unit.to_owned(),
                     scale: *scale,
-                    margin: margin_of(column, *margin, *when, margins, &metrics),
+                    margin: margin_of(
+                        column,
+                        with_pages(column, *margin, row.clients, &figures),
+                        *when,
+                        margins,
+                        &metrics,
+                    ),
                     pairs: figures,
                     question: match (when, scale) {
                         (WhenCompared::CpuTime, _) if counts_instructions => Question::SeemsWorse,
@@ -320,6 +332,19 @@ fn margin_of(
         _ => default,
     };
     margins.of(&column.name, default)
+}
+
+/// Returns the change of a figure of memory that is tolerated by default: with few clients a page or two is more
+/// than the share that others may differ by.
+fn with_pages(column: &Column, default: f64, clients: u32, pairs: &[(Figure, Figure)]) -> f64 {
+    let of_a: Vec<f64> = pairs.iter().filter_map(|(a, _)| a.value()).collect();
+    match median(&of_a).filter(|bytes| *bytes > 0.0) {
+        Some(median) if column.unit == MEMORY_UNIT && clients > 0 => {
+            let pages = TOLERATED_BYTES / (f64::from(clients) * median);
+            default.max(pages.min(MOST_MARGIN))
+        }
+        _ => default,
+    }
 }
 
 /// Says what was found in a figure that takes no part in the decision, since it was only asked whether it is
@@ -442,6 +467,22 @@ mod tests {
         assert!(!latencies.is_empty() && !collected.left_out.is_empty(), "{collected:?}");
         assert!(latencies.iter().all(|text| text.contains("_latency_us_p")), "{latencies:?}");
         assert!(!collected.left_out.iter().any(|text| text.contains("_latency_us_p")));
+    }
+
+    /// Of 10 clients of 1,600 bytes four pages are all of it; of 1,000 they are a hundredth.
+    #[test]
+    fn a_few_pages_of_few_clients_are_tolerated() {
+        let columns = compared_columns();
+        let of = |name: &str| columns.iter().find(|one| one.column.name == name).expect("compared");
+        let pairs = vec![(Figure::known(1_638.4), Figure::known(2_000.0)); 9];
+        let memory = &of("server_resident_bytes_per_client").column;
+        for (clients, margin) in
+            [(10, 1.0), (100, 0.1), (200, 0.05), (1_000, 0.05), (1, MOST_MARGIN), (0, 0.05)]
+        {
+            assert!((with_pages(memory, 0.05, clients, &pairs) - margin).abs() < 1e-9, "{clients}");
+        }
+        assert_eq!(with_pages(memory, 0.05, 10, &[]), 0.05);
+        assert_eq!(with_pages(&of("server_cpu_us_per_message").column, 0.05, 10, &pairs), 0.05);
     }
 
     #[test]
