@@ -246,6 +246,8 @@ fn the_page_of_a_comparison_is_verified_by_its_pairs() {
     assert!(text.contains("as 8 pairs give them"), "{text}");
 
     let text = fs::read_to_string(&page).expect("a page");
+    assert!(text.contains("data-csv=\"changes.csv\""), "its picture can be copied as CSV");
+    assert!(text.contains("<script type=\"application/gzip\" data-name=\"changes.csv\""));
     let body = text.find("<main").expect("a body")..text.find("application/x-xz").expect("pairs");
     let is_digit = |at: &usize| text.as_bytes()[*at].is_ascii_digit();
     let places: Vec<usize> = body.filter(is_digit).collect();

@@ -2,6 +2,7 @@
 //!
 //! An absent figure is an empty field; the last column of `summary.csv` says why.
 
+mod changes;
 mod pictures;
 
 use crate::report::Format;
@@ -10,6 +11,7 @@ use crate::report::layer::Statistic;
 use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Latencies, Row, Table, Volume};
 use crate::report::time_series::Second;
+pub(in crate::report) use changes::changes;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 

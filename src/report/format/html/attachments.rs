@@ -3,7 +3,7 @@
 use super::rows;
 use crate::report::drawing::PICTURES;
 use crate::report::finding::Judgement;
-use crate::report::format::csv::CSV;
+use crate::report::format::csv::{CSV, changes};
 use crate::report::table::Table;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 
+/// What the picture of a comparison is copied as.
+pub(super) const CHANGES: &str = "changes.csv";
 /// The name that a judgement has in its page.
 const JUDGEMENT: &str = "judgement.json";
 /// The name that results have in a page, before their number.
@@ -50,14 +52,17 @@ pub(super) fn of_run(table: &Table) -> Vec<Attachment> {
         }
     }
     files.retain(|(name, _)| copied(name));
-    all.extend(files.into_iter().filter_map(|(name, content)| {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(&content).ok()?;
-        let base64 = STANDARD.encode(packed.finish().ok()?);
-        let bytes = content.len() as u64;
-        Some(Attachment { media_type: "application/gzip", name: name.to_owned(), bytes, base64 })
-    }));
+    all.extend(files.into_iter().filter_map(|(name, content)| copied_file(name, &content)));
     all
+}
+
+/// A file that a figure can be copied as.
+fn copied_file(name: &str, content: &[u8]) -> Option<Attachment> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(content).ok()?;
+    let base64 = STANDARD.encode(packed.finish().ok()?);
+    let bytes = content.len() as u64;
+    Some(Attachment { media_type: "application/gzip", name: name.to_owned(), bytes, base64 })
 }
 
 /// The result files of several runs.
@@ -95,7 +100,7 @@ pub(super) fn of_judgement(judgement: &Judgement) -> Vec<Attachment> {
         })
     };
     // Without it `verify` says so.
-    one().into_iter().collect()
+    one().into_iter().chain(copied_file(CHANGES, &changes(judgement))).collect()
 }
 
 /// Returns the judgement that a page carries, if it is the page of one.

@@ -1,7 +1,7 @@
 //! The page of a judgement: of a comparison by pairs, a calibration, or a gate with a baseline.
 
 use super::attachments;
-use super::sections::{PageSection, TextBlock, drawn};
+use super::sections::{FigureOfPage, PageSection, TextBlock, drawn};
 use super::{PageTemplate, tables};
 use crate::report::drawing;
 use crate::report::finding::{Decision, Finding, Judgement, Kind};
@@ -67,7 +67,7 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
                     .to_owned(),
             ],
             figures: drawing::changes::draw(judgement)
-                .map(|svg| drawn("changes", about, &svg))
+                .map(|svg| FigureOfPage { csv: attachments::CHANGES, ..drawn("changes", about, &svg) })
                 .into_iter()
                 .collect(),
             tables: vec![tables::paired(&paired)],

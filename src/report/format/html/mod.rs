@@ -186,7 +186,8 @@ fn run_quality(table: &Table) -> String {
     let bytes: u64 = table.rows.iter().map(|row| row.audit.unexplained_bytes).sum();
     match table.verdict.reasons.as_slice() {
         [] => format!(
-            "What it is worth: all {rows} cases are valid by {} checks, and {} bytes are unexplained.",
+            "What it is worth: {} valid by {} checks, and {} bytes are unexplained.",
+            if rows == 1 { "its one case is".to_owned() } else { format!("all {rows} cases are") },
             thousands(checks as u64),
             thousands(bytes)
         ),
@@ -195,7 +196,8 @@ fn run_quality(table: &Table) -> String {
                 0 => String::new(),
                 n => format!(" ({n} more below)"),
             };
-            format!("What it is worth: {valid} of {rows} cases are valid. {first}{more}")
+            let cases = if rows == 1 { "case is" } else { "cases are" };
+            format!("What it is worth: {valid} of {rows} {cases} valid. {first}{more}")
         }
     }
 }
