@@ -3,7 +3,8 @@
 use crate::support::{World, expect_code, finish, said, wsbench};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 const SMALL: &str = "clients = [3, 6]\nwarmup = \"100ms\"\nduration = \"900ms\"\ndriver_lateness = \"1s\"\n\
                      [feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n\
@@ -116,7 +117,7 @@ fn what_has_no_rows_is_named_and_verified_is_never_said_of_it() {
     fs::write(&page, "<p>871 bytes</p>").expect("a page");
     for (path, words) in [
         (page.as_path(), "has no rows in it"),
-        (world.path("").as_path(), "has no result.jsonl"),
+        (world.path("").as_path(), "has no result in it"),
         (world.path("none.jsonl").as_path(), "cannot open"),
     ] {
         let done = verify(path);
@@ -201,4 +202,74 @@ fn a_page_without_rows_is_no_result() {
         expect_code(&output, 1);
         assert!(said(&output).contains("x.html has no rows in it"), "{}", said(&output));
     }
+}
+
+/// The rows of a page are files while it is verified: a signal leaves none of them behind.
+#[test]
+fn a_signal_leaves_no_rows_of_a_page_behind() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/example/report.html");
+    for signal in ["INT", "TERM", "HUP"] {
+        let world = World::new(SMALL);
+        let temporary = world.path("temporary");
+        fs::create_dir(&temporary).expect("a folder");
+        let rows = || fs::read_dir(&temporary).expect("a folder").count();
+        let mut verify = wsbench(&["verify"]);
+        // More pages take longer than a signal.
+        verify.args([&page; 20]).env("TMPDIR", &temporary);
+        let mut child = verify.stdout(Stdio::null()).spawn().expect("it starts");
+        while rows() == 0 {
+            assert!(
+                child.try_wait().expect("a child").is_none(),
+                "it ended before its rows were seen"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let sent =
+            Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        assert!(sent.expect("kill starts").success());
+        let code = child.wait().expect("a child").code();
+        assert_eq!(code, Some(if signal == "INT" { 130 } else { 143 }), "{signal}");
+        assert_eq!(rows(), 0, "{signal}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_one_that_is_false() {
+    let world = World::new(SMALL);
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/example/report.html");
+    let text = fs::read_to_string(&example).expect("a page");
+    let changed = world.path("changed.html");
+    fs::write(&changed, text.replacen("data-v=\"1000\"", "data-v=\"1001\"", 1)).expect("a file");
+    let output =
+        finish(wsbench(&["verify"]).arg(&changed).arg(world.path("none.html")).arg(&example));
+    expect_code(&output, 96);
+    let text = said(&output);
+    assert!(text.contains("changed.html: NOT verified"), "{text}");
+    assert!(text.contains("none.html: NOT verified"), "{text}");
+    assert!(text.contains("report.html: verified"), "{text}");
+}
+
+/// Beside a run's result stand that run's reports: not what was made of several, nor of a page.
+#[test]
+fn a_report_of_a_page_or_of_several_results_is_written_where_it_is_asked_for() {
+    let world = World::new(SMALL);
+    let run = world.path("run");
+    fs::create_dir(&run).expect("a folder");
+    let page = run.join("report.html");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/example/report.html");
+    fs::copy(&example, &page).expect("a copy");
+    let own = run.join("own");
+    let report = |arguments: &[&Path]| finish(wsbench(&["report"]).args(arguments));
+    expect_code(&report(&[&page]), 0);
+    expect_code(&report(&[&page, Path::new("--html"), &world.path("one.html")]), 0);
+    assert_eq!(fs::read_dir(&run).expect("a folder").count(), 1);
+    assert!(fs::read(&page).expect("a page") == fs::read(&example).expect("a page"));
+    assert!(world.path("one.html").is_file());
+    expect_code(&report(&[&page, Path::new("--out"), &own]), 0);
+    assert!(fs::read_dir(&own).expect("a folder").count() > 15);
+    // A folder with a page and no result is verified by its page, with all that it has.
+    fs::remove_file(own.join("summary.txt")).expect("it was written");
+    let output = verify(&own);
+    expect_code(&output, 0);
+    assert!(said(&output).contains("summary.csv: as the rows give it"), "{}", said(&output));
 }

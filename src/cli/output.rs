@@ -74,7 +74,8 @@ pub(crate) struct ReportArgs {
     /// Result files, folders of runs, or their pages; those of the same plan are merged
     #[arg(value_name = "RESULT", required = true)]
     pub results: Vec<PathBuf>,
-    /// Where to write the reports [default: beside the first result]
+    /// Where to write the reports [default: beside the result; of pages and
+    /// several results none are written]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub out: Option<PathBuf>,
     /// Results side by side

@@ -30,3 +30,8 @@ impl From<&Failure> for Conclusion {
         }
     }
 }
+
+/// Ends the process as a signal asks for, without waiting for what it does.
+pub(super) fn end_by(caught: Caught) -> ! {
+    std::process::exit(Conclusion::from(caught).exit_code().into())
+}

@@ -37,7 +37,9 @@ pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
             })
             .collect();
         let first = args.results.first().map(|path| result_file(path));
-        let beside = first.as_deref().map(folder_of);
+        // Beside a run's result stand the reports of that run, and nothing else.
+        let is_one_run = args.results.len() == 1 && pages.iter().all(Option::is_none);
+        let beside = first.as_deref().map(folder_of).filter(|_| is_one_run);
         let out = args.out.as_deref().or(beside);
         let (written, drawn) = pictures::split(&formats);
         let done = report(&results, out, &written)?;

@@ -30,6 +30,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use step::{BisectStep, Outcomes, Tracked};
 
+/// What is answered if one commit was found.
+pub(super) const FOUND: &str = "FOUND";
+/// And if more than one may be it.
+pub(super) const UNDECIDED: &str = "UNDECIDED";
+
 /// How a bisection ends.
 enum SearchEnd {
     /// The first bad commit, with the comparison that showed that it is bad.
@@ -184,13 +189,13 @@ fn report(
         SearchEnd::Found(commit, judgement) => {
             let head = format!("first bad commit:\n{}", repository.show(&commit)?);
             let text = format!("the first bad commit is {}", commit.short());
-            (head, judgement, Conclusion::Passed, CommandAnswer { word: "FOUND".to_owned(), text })
+            (head, judgement, Conclusion::Passed, CommandAnswer { word: FOUND.to_owned(), text })
         }
         SearchEnd::OneOf(commits, judgement, why) => {
             let mut head = format!("undecided:\n{why}\n\nThe first bad commit is one of\n");
             let names: Vec<&str> = commits.iter().map(Commit::short).collect();
             let text = format!("the first bad commit is one of {}", names.join(", "));
-            let answer = CommandAnswer { word: "UNDECIDED".to_owned(), text };
+            let answer = CommandAnswer { word: UNDECIDED.to_owned(), text };
             for commit in &commits {
                 head.push_str(&repository.show(commit)?);
             }

@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -30,6 +32,10 @@ pub(super) struct FigureStream {
     path: PathBuf,
     /// Objects that nobody read in time.
     left_out: u64,
+    /// Objects that wait or are written.
+    sent: u64,
+    /// Of these, those that are written.
+    written: Arc<AtomicU64>,
 }
 
 /// Whether a path stands for standard output.
@@ -49,11 +55,13 @@ impl FigureStream {
         let (lines, queue) = sync_channel(MOST_WAITING);
         let (ended, done) = sync_channel(1);
         let to = path.to_owned();
+        let written = Arc::<AtomicU64>::default();
+        let count = written.clone();
         let thread = Builder::new()
             .name("stream".to_owned())
             .spawn(move || {
                 // If nobody waits for it any more, it is of no use.
-                let _ = ended.send(write(&to, &queue));
+                let _ = ended.send(write(&to, &queue, &count));
             })
             .map_err(at("cannot start a thread for --stream"))?;
         Ok(FigureStream {
@@ -62,6 +70,8 @@ impl FigureStream {
             thread: Some(thread),
             path: path.to_owned(),
             left_out: 0,
+            sent: 0,
+            written,
         })
     }
 
@@ -74,7 +84,7 @@ impl FigureStream {
         let Some(lines) = &self.lines else { return };
         let line = redact_document(&object.to_string()).into_owned() + "\n";
         match lines.try_send(line) {
-            Ok(()) => {}
+            Ok(()) => self.sent += 1,
             Err(TrySendError::Full(_)) => self.left_out += 1,
             // It has failed: its end says how.
             Err(TrySendError::Disconnected(_)) => self.lines = None,
@@ -106,14 +116,15 @@ impl FigureStream {
             }
             // The thread ends with the program.
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                Ok(self.left_out + MOST_WAITING as u64)
+                let waiting = self.sent.saturating_sub(self.written.load(Ordering::Relaxed));
+                Ok(self.left_out + waiting)
             }
         }
     }
 }
 
 /// Writes lines until there are no more.
-fn write(path: &Path, lines: &Receiver<String>) -> io::Result<()> {
+fn write(path: &Path, lines: &Receiver<String>, count: &AtomicU64) -> io::Result<()> {
     let mut out: Box<dyn Write> = if is_stdout(path) {
         Box::new(io::stdout())
     } else {
@@ -122,6 +133,7 @@ fn write(path: &Path, lines: &Receiver<String>) -> io::Result<()> {
     for line in lines {
         out.write_all(line.as_bytes())?;
         out.flush()?;
+        count.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
 }

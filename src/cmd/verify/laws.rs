@@ -28,7 +28,7 @@ pub(super) fn check(table: &Table, holds: &mut Vec<String>, broken: &mut Vec<Str
         for (row, _, text) in found().filter(|(_, outcome, _)| *outcome == CheckOutcome::Failed) {
             broken.push(format!("{}: {}: {text}", law.name(), row.label()));
         }
-        let mut said = format!("{}: holds in {} rows", law.name(), count(CheckOutcome::Passed));
+        let mut said = format!("{}: holds in {}", law.name(), rows(count(CheckOutcome::Passed)));
         let others = [CheckOutcome::NotApplicable, CheckOutcome::NotMade];
         for (outcome, words) in
             others.into_iter().zip(["not applicable in", "could not be made in"])
@@ -44,10 +44,14 @@ pub(super) fn check(table: &Table, holds: &mut Vec<String>, broken: &mut Vec<Str
     for (name, differs) in sums {
         let found: Vec<String> = table.rows.iter().filter_map(differs).collect();
         if found.is_empty() {
-            holds.push(format!("{name}: in {} rows", table.rows.len()));
+            holds.push(format!("{name}: in {}", rows(table.rows.len())));
         }
         broken.extend(found);
     }
+}
+
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
 fn checks_of(row: &Row, law: Check) -> Vec<(&Row, CheckOutcome, &str)> {

@@ -8,13 +8,15 @@ mod laws;
 mod source;
 
 use crate::cli::VerifyArgs;
-use crate::cmd::page_rows::is_page;
+use crate::cmd::bisect::{FOUND, UNDECIDED};
+use crate::cmd::page_rows::{is_page, read_page};
 use crate::cmd::report::read_all;
 use crate::cmd::stdout::print;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
 use crate::gate::paired::CarriedPairs;
 use crate::report::finding::{Judgement, Kind};
+use crate::report::table::Status;
 use crate::report::{
     Conclusion, FORMATS, REPORT_FILE, Rendered, Table, attached_judgement, of_judgement, of_tables,
 };
@@ -26,6 +28,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+/// What a search for a commit answers.
+const ANSWERS: [&str; 2] = [FOUND, UNDECIDED];
+
 /// What was found of one path.
 #[derive(Default)]
 struct Findings {
@@ -33,8 +38,8 @@ struct Findings {
     holds: Vec<String>,
     /// What does not.
     broken: Vec<String>,
-    /// Why a difference may be no falsehood.
-    note: Option<String>,
+    /// What else to know: why a difference may be no falsehood, and what was not verified.
+    notes: Vec<String>,
 }
 
 /// Verifies reports, folders and result files. Returns whether all of them say what their rows say.
@@ -42,37 +47,50 @@ struct Findings {
 /// # Errors
 /// If a file cannot be read, or holds no rows.
 pub(super) fn run(args: &VerifyArgs) -> Outcome<Conclusion> {
-    let mut out = String::new();
     let mut conclusion = Conclusion::Passed;
+    let mut unread = 0;
     for path in &args.paths {
-        let found = verify(path)?;
+        let mut out = String::new();
+        let found = match verify(path) {
+            Ok(found) => found,
+            Err(failure) if args.paths.len() == 1 => return Err(failure),
+            Err(failure) => {
+                // What cannot be read does not hide what is false.
+                print(format!("! {failure}\n{}: NOT verified\n", path.display()).as_bytes())?;
+                unread += 1;
+                continue;
+            }
+        };
         for line in &found.holds {
             let _ = writeln!(out, "  {line}");
         }
         for line in &found.broken {
             let _ = writeln!(out, "! {line}");
         }
-        if let Some(line) = &found.note {
+        for line in &found.notes {
             let _ = writeln!(out, "  {line}");
         }
         let shown = path.display();
         if found.broken.is_empty() {
             let _ = writeln!(out, "{shown}: verified");
         } else {
-            let count = found.broken.len();
-            let files = if count == 1 { "difference" } else { "differences" };
-            let _ = writeln!(out, "{shown}: NOT verified: {count} {files}");
+            let _ =
+                writeln!(out, "{shown}: NOT verified: of each file the first difference is named");
             conclusion = Conclusion::Invalid;
         }
+        print(out.as_bytes())?;
     }
-    print(out.as_bytes())?;
+    if unread > 0 && conclusion == Conclusion::Passed {
+        let all = args.paths.len();
+        return Err(Failure::run(format!("{unread} of {all} could not be verified")));
+    }
     Ok(conclusion)
 }
 
 fn verify(path: &Path) -> Outcome<Findings> {
     if is_page(path) {
         let shown = path.display();
-        let page = fs::read(path).map_err(at(format!("cannot read {shown}")))?;
+        let page = read_page(path)?;
         let carried = attached_judgement(&String::from_utf8_lossy(&page));
         if let Some(judgement) = carried.map_err(|why| Failure::run(format!("{shown}: {why}")))? {
             return Ok(verify_judgement(path, &page, &judgement));
@@ -101,9 +119,18 @@ fn verify(path: &Path) -> Outcome<Findings> {
         }
     }
     let shown = source.shown.len();
-    found.note = other.filter(|_| shown > 0 && !found.broken.is_empty()).map(|build| {
+    let other = other.filter(|_| shown > 0 && !found.broken.is_empty()).map(|build| {
         format!("the run is of {build}, and this is {own}: a report of another version may differ by its form alone")
     });
+    found.notes.extend(other);
+    // That a report says what its rows say does not make the run a good one.
+    found.notes.extend(tables.iter().filter_map(|table| match table.verdict.status {
+        Status::Valid => None,
+        Status::Partial => {
+            Some(format!("{}: the run is incomplete, as its report says", table.name))
+        }
+        Status::Invalid => Some(format!("{}: the run is invalid, as its report says", table.name)),
+    }));
     let rows: usize = tables.iter().map(|table| table.rows.len() + table.floors.len()).sum();
     let files = if shown == 1 { "file" } else { "files" };
     found.holds.push(format!("{} rows, {shown} {files}", thousands(rows as u64)));
@@ -125,6 +152,24 @@ fn verify_judgement(path: &Path, page: &[u8], judgement: &Judgement) -> Findings
         found.holds.push(format!("{} {figures} as {} pairs give them", again.same, again.pairs));
     }
     found.broken.extend(again.different);
+    if let Some(answer) = &judgement.answer {
+        if ANSWERS.contains(&answer.word.as_str()) {
+            found.notes.push(format!(
+                "the answer {} is as the page carries it: it is of many comparisons",
+                answer.word
+            ));
+        } else {
+            found.broken.push(format!("{:?} is an answer that no command gives", answer.word));
+        }
+    }
+    if let Some(ended) = judgement.ended {
+        let meaning = ended.meaning();
+        found.notes.push(format!("its conclusion is as the page carries it: {meaning}"));
+    }
+    found.notes.push(
+        "sides, load, notes and what changed beside a figure are as the page carries them"
+            .to_owned(),
+    );
     if found.broken.is_empty() {
         match FileDifference::between(path, page, &of_judgement(judgement)) {
             None => found.holds.push(format!("{}: as these findings give it", path.display())),
@@ -132,13 +177,14 @@ fn verify_judgement(path: &Path, page: &[u8], judgement: &Judgement) -> Findings
         }
     }
     let others = judgement.findings.iter().filter(|found| found.kind != Kind::Paired).count();
-    found.note = (others > 0).then(|| {
+    let carried = (others > 0).then(|| {
         format!(
             "{} of single runs, such as bytes and checks, are as the page carries them: their rows are in the \
              folders of the runs, which `wsbench verify` verifies",
             if others == 1 { "1 finding".to_owned() } else { format!("{others} findings") }
         )
     });
+    found.notes.extend(carried);
     found
 }
 

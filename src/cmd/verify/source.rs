@@ -2,10 +2,10 @@
 
 use crate::cmd::page_rows::{PageRows, is_page};
 use crate::error::{Failure, Outcome, at};
-use crate::report::FORMATS;
+use crate::report::{FORMATS, REPORT_FILE};
 use crate::result::file::{RESULT_FILE, lines_digest};
-use std::fs::File;
-use std::io::BufReader;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Rows, and the files that show what was made from them.
@@ -27,15 +27,24 @@ impl Source {
     pub(super) fn of(path: &Path) -> Outcome<Source> {
         let shown = path.display();
         if path.is_dir() {
+            let files = FORMATS.iter().flat_map(|format| format.files());
+            let files = files.map(|name| path.join(name)).filter(|file| file.is_file()).collect();
             let rows = path.join(RESULT_FILE);
-            if !rows.is_file() {
+            if rows.is_file() {
+                return Ok(Source { rows: vec![rows], shown: files, page: None });
+            }
+            let page = path.join(REPORT_FILE);
+            if page.is_file() {
+                return Ok(Source { shown: files, ..Source::of(&page)? });
+            }
+            // The folder of a comparison has a result of each run.
+            let rows = results_in(path).map_err(at(format!("cannot read {shown}")))?;
+            if rows.is_empty() {
                 return Err(Failure::run(format!(
-                    "{shown} has no {RESULT_FILE}: name the folder of a run, its report.html or its result file"
+                    "{shown} has no result in it: name the folder of a run, its report.html or its result file"
                 )));
             }
-            let files = FORMATS.iter().flat_map(|format| format.files());
-            let files = files.map(|name| path.join(name)).filter(|file| file.is_file());
-            return Ok(Source { rows: vec![rows], shown: files.collect(), page: None });
+            return Ok(Source { rows, shown: Vec::new(), page: None });
         }
         if !is_page(path) {
             return Ok(Source { rows: vec![path.to_owned()], shown: Vec::new(), page: None });
@@ -44,6 +53,19 @@ impl Source {
         let rows = page.files.clone();
         Ok(Source { rows, shown: vec![path.to_owned()], page: Some(page) })
     }
+}
+
+/// The result files of a folder, by name.
+fn results_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "jsonl") {
+            all.push(path);
+        }
+    }
+    all.sort();
+    Ok(all)
 }
 
 /// Compares the digest at the end of a result file with that of its lines.

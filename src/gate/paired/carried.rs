@@ -7,6 +7,9 @@ use crate::report::finding::{Finding, Judgement, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The most pairs, squared, of all metrics together: a million take a quarter of a second.
+const MOST_WORK: f64 = 4e7;
+
 /// What paired findings are made from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CarriedPairs {
@@ -50,6 +53,11 @@ impl CarriedPairs {
         let carried: CarriedPairs = serde_json::from_value(value.clone())
             .map_err(|e| format!("its pairs cannot be read: {e}"))?;
         let most = MOST_PAIRS as usize;
+        let work: f64 =
+            carried.metrics.iter().map(|metric| (metric.pairs.len() as f64).powi(2)).sum();
+        if work > MOST_WORK {
+            return Err("it has more pairs than can be evaluated again in some seconds".to_owned());
+        }
         let is_possible = carried.rules.most_pairs() <= MOST_PAIRS
             && carried.rules.numbers().len() <= most
             && carried.rules.alpha > 0.0

@@ -59,7 +59,8 @@ fn chart(area: &Area, all: &[(&Finding, Effect)], height: i32) -> Drawn {
         area,
         from: (SIDES.0, REST.0),
         to: (WIDTH as i32 - SIDES.1, height - REST.1),
-        x: Axis::linear((-most * 1.1, most * 1.1), 6, percent),
+        // Nothing falls by more than all of it.
+        x: Axis::linear((-most.min(1.0) * 1.1, most * 1.1), 6, percent),
         y: Axis { span: (0.0, all.len() as f64), log: false, ticks: Vec::new() },
         units: (AxisUnit::Share, AxisUnit::None),
         size: 20.0,
@@ -74,7 +75,7 @@ fn chart(area: &Area, all: &[(&Finding, Effect)], height: i32) -> Drawn {
     })?;
     let zero = plot.at((0.0, 0.0)).0;
     stroke::solid(area, &[(zero, plot.from.1), (zero, plot.to.1)], INK, 2)?;
-    let words = "grey: a change that is tolerated; a dot: the estimate; a line: its interval";
+    let words = "grey: a change that is tolerated; a dot: the estimate; an arrow: it is beyond the axis; a line: its interval";
     area.draw_text(words, &TEXT.colour(GREY).at(HPos::Left), (40, height - 30))
 }
 
@@ -101,7 +102,13 @@ fn line(plot: &Plot, n: usize, finding: &Finding, effect: &Effect) -> Drawn {
     group.draw(area, || {
         let ends = (effect.lower.unwrap_or(plot.x.span.0), effect.upper.unwrap_or(plot.x.span.1));
         stroke::solid(area, &[(x(ends.0), y), (x(ends.1), y)], colour, 4)?;
-        area.draw(&Circle::new((x(effect.estimate), y), 8, colour.filled()))?;
+        let at = x(effect.estimate);
+        if effect.estimate > plot.x.span.1 {
+            let arrow = vec![(at - 14, y - 10), (at + 4, y), (at - 14, y + 10)];
+            area.draw(&Polygon::new(arrow, colour.filled()))?;
+        } else {
+            area.draw(&Circle::new((at, y), 8, colour.filled()))?;
+        }
         let pen = TEXT.colour(INK);
         let text = pen.fit(&text, SIDES.1 as f32 - 50.0);
         area.draw_text(&text, &pen.at(HPos::Left), (plot.to.0 + 24, y))

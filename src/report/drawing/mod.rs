@@ -29,6 +29,7 @@ pub(in crate::report) use text::FONTS;
 use crate::report::figure::Figure;
 use crate::report::table::{Row, Status, Table};
 use crate::units::{distinct, thousands};
+pub(in crate::report) use overhead::SCALED_SIGN;
 use page::LegendEntry;
 use panel::{Cluster, Mark};
 use plotters::style::RGBColor;

@@ -10,7 +10,7 @@ use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
 
-const STRETCHED: &str = "*";
+pub(in crate::report) const SCALED_SIGN: &str = "*";
 
 pub(crate) fn draw(table: &Table) -> String {
     let series = palette::series(table);
@@ -62,7 +62,7 @@ fn marks(rows: &[(&Row, RGBColor)]) -> Vec<Mark> {
                 series: format!("the chapter's {}", row.transport),
             });
         }
-        let stretched = if row.pace.stretched { STRETCHED } else { "" };
+        let stretched = if row.pace.stretched { SCALED_SIGN } else { "" };
         let sign = format!("{stretched}{}", invalid_mark(row));
         let mark = Mark::bar(row.overhead_per_s(), show_bytes, &sign, *colour);
         marks.push(mark.of(&row.series));
@@ -78,7 +78,7 @@ fn footnotes(table: &Table) -> Vec<String> {
             (&volume.per_s, row.pace.held_s.value(), row.pace.stretch.value())
         {
             notes.push(format!(
-                "{STRETCHED} {}: measured {}/s with an event every {}, scaled by {factor:.2} to \
+                "{SCALED_SIGN} {}: measured {}/s with an event every {}, scaled by {factor:.2} to \
                  the planned rate",
                 row.label(),
                 show_bytes(*measured),

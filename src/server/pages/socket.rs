@@ -14,9 +14,11 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Sender, channel};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 /// Sockets of pages at once.
 const MOST_SOCKETS: usize = 128;
@@ -46,6 +48,17 @@ impl Drop for SocketPlace {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// What is said to a page that broke the protocol (RFC 6455 §7.4.1).
+fn farewell(error: &Error) -> Option<CloseFrame> {
+    let code = match error {
+        Error::Capacity(_) => CloseCode::Size,
+        Error::Utf8(_) => CloseCode::Invalid,
+        Error::Protocol(_) => CloseCode::Protocol,
+        _ => return None,
+    };
+    Some(CloseFrame { code, reason: Utf8Bytes::default() })
 }
 
 type PageSocket = WebSocketStream<Connection>;
@@ -95,14 +108,23 @@ impl Sockets {
     pub(super) fn echo(&self, request: &Request<Incoming>) -> Answer {
         self.upgrade(request, |upgraded| {
             Box::pin(async move {
+                let thread = upgraded.peer.thread.clone();
                 let mut socket = socket(upgraded).await;
-                while let Some(Ok(message)) = socket.next().await {
-                    if (message.is_text() || message.is_binary())
-                        && socket.send(message).await.is_err()
-                    {
-                        break;
+                let farewell = loop {
+                    tokio::select! {
+                        came = socket.next() => match came {
+                            Some(Ok(message)) if message.is_text() || message.is_binary() => {
+                                if socket.send(message).await.is_err() { break None }
+                            }
+                            Some(Ok(_)) => {}
+                            Some(Err(error)) => break farewell(&error),
+                            None => break None,
+                        },
+                        () = tokio::time::sleep(LOOK) => if thread.draining.get() { break None },
                     }
-                }
+                };
+                // A page that is gone needs none.
+                let _ = socket.close(farewell).await;
             })
         })
     }
@@ -115,7 +137,7 @@ impl Sockets {
                 let mut others = all.subscribe();
                 let thread = upgraded.peer.thread.clone();
                 let mut socket = socket(upgraded).await;
-                loop {
+                let farewell = loop {
                     tokio::select! {
                         came = socket.next() => match came {
                             Some(Ok(message)) if message.is_text() || message.is_binary() => {
@@ -124,19 +146,20 @@ impl Sockets {
                                 tokio::time::sleep(PAUSE).await;
                             }
                             Some(Ok(_)) => {}
-                            Some(Err(_)) | None => break,
+                            Some(Err(error)) => break farewell(&error),
+                            None => break None,
                         },
                         sent = others.recv() => match sent {
-                            Ok(message) => if socket.send(message).await.is_err() { break },
+                            Ok(message) => if socket.send(message).await.is_err() { break None },
                             // A page that is too slow misses some.
                             Err(RecvError::Lagged(_)) => {}
-                            Err(RecvError::Closed) => break,
+                            Err(RecvError::Closed) => break None,
                         },
-                        () = tokio::time::sleep(LOOK) => if thread.draining.get() { break },
+                        () = tokio::time::sleep(LOOK) => if thread.draining.get() { break None },
                     }
-                }
-                // A page that is gone needs no farewell.
-                let _ = socket.close(None).await;
+                };
+                // A page that is gone needs none.
+                let _ = socket.close(farewell).await;
             })
         })
     }

@@ -13,6 +13,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 
+/// A judgement that claims more is not read: as values it takes many times its text.
+const MOST_BYTES_OF_JUDGEMENT: u64 = 8 << 20;
 /// What the picture of a comparison is copied as.
 pub(super) const CHANGES: &str = "changes.csv";
 /// The name that a judgement has in its page.
@@ -108,7 +110,7 @@ pub(super) fn of_judgement(judgement: &Judgement) -> Vec<Attachment> {
 /// # Errors
 /// A sentence, if it cannot be read.
 pub(crate) fn attached_judgement(page: &str) -> Result<Option<Judgement>, String> {
-    let found = attached(page, |name| name == JUDGEMENT)?.pop();
+    let found = attached(page, |name| name == JUDGEMENT, MOST_BYTES_OF_JUDGEMENT)?.pop();
     let read = |json: Vec<u8>| {
         serde_json::from_slice(&json).map_err(|why| format!("{JUDGEMENT} cannot be read: {why}"))
     };
@@ -120,10 +122,15 @@ pub(crate) fn attached_judgement(page: &str) -> Result<Option<Judgement>, String
 /// # Errors
 /// A sentence, if one of them cannot be read.
 pub(crate) fn attached_results(page: &str) -> Result<Vec<Vec<u8>>, String> {
-    attached(page, |name| name.starts_with(RESULT))
+    attached(page, |name| name.starts_with(RESULT), rows::MOST_BYTES_OF_ROWS)
 }
 
-fn attached(page: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Vec<u8>>, String> {
+/// Unpacks attachments, of at most so many bytes together.
+fn attached(
+    page: &str,
+    is_wanted: impl Fn(&str) -> bool,
+    mut most: u64,
+) -> Result<Vec<Vec<u8>>, String> {
     let mut found = Vec::new();
     for (at, _) in page.match_indices(OPENING) {
         let rest = &page[at + OPENING.len()..];
@@ -137,7 +144,9 @@ fn attached(page: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Vec<u8>>
         };
         let broken = |why: &dyn std::fmt::Display| format!("{name} cannot be read: {why}");
         let packed = STANDARD.decode(content.trim()).map_err(|e| broken(&e))?;
-        found.push(rows::unpack(&packed).map_err(|e| broken(&e))?);
+        let rows = rows::unpack(&packed, most).map_err(|e| broken(&e))?;
+        most = most.saturating_sub(rows.len() as u64);
+        found.push(rows);
     }
     Ok(found)
 }

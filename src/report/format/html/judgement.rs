@@ -3,6 +3,7 @@
 use super::attachments;
 use super::sections::{FigureOfPage, PageSection, TextBlock, drawn};
 use super::{PageTemplate, tables};
+use crate::report::conclusion::Conclusion;
 use crate::report::drawing;
 use crate::report::finding::{Decision, Finding, Judgement, Kind};
 use crate::report::judgement::describe;
@@ -13,10 +14,15 @@ pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
     let view = JudgementView::comparison(judgement, None);
     let answer = judgement.answer.as_ref();
     let decision = judgement.decision();
+    let is_invalid = judgement.conclusion() == Conclusion::Invalid;
     let page = PageTemplate {
         kind: "wsbench comparison",
         title: &judgement.title,
-        badge: answer.map_or_else(|| describe::decision(decision), |found| found.word.clone()),
+        badge: match answer {
+            Some(found) => found.word.clone(),
+            None if is_invalid => "INVALID".to_owned(),
+            None => describe::decision(decision),
+        },
         badge_is: match decision {
             _ if answer.is_some() => "some",
             Decision::Pass => "good",
@@ -37,6 +43,7 @@ pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
 fn facts(judgement: &Judgement) -> String {
     let mut facts: Vec<String> =
         judgement.sides.iter().map(|side| format!("{}: {}", side.name, side.about)).collect();
+    facts.push(format!("wsbench {}", env!("CARGO_PKG_VERSION")));
     facts.extend(judgement.seed.map(|seed| format!("seed {seed}")));
     facts.join(" · ")
 }
@@ -71,8 +78,8 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
                 .into_iter()
                 .collect(),
             tables: vec![tables::paired(&paired)],
+            bullets: paired.iter().map(|found| evidence(found)).collect(),
             blocks: causes(&paired),
-            ..PageSection::default()
         });
     }
     if !others.is_empty() {
@@ -94,6 +101,13 @@ fn sections(judgement: &Judgement) -> Vec<PageSection> {
         });
     }
     sections
+}
+
+/// What was found, in a sentence.
+fn evidence(finding: &Finding) -> String {
+    let of = describe::of_whom(&finding.subject);
+    let word = describe::decision(finding.decision);
+    format!("{word}, {} of {of}: {}", finding.subject.metric, finding.text)
 }
 
 /// What changed beside the figures that fail.

@@ -9,8 +9,9 @@ use std::io::{self, BufRead, Read, Write};
 /// Rows that take more than this once they are compressed are not carried along: a page would be too large for
 /// what opens it.
 const MOST_BYTES: usize = 16 << 20;
-/// The same, for the rows as they are. A page that claims more is not read: a few bytes of it could fill the memory.
-const MOST_BYTES_OF_ROWS: u64 = 512 << 20;
+/// The same, for the rows of a page as they are. A page that claims more is not read: a few bytes of it could fill
+/// the memory.
+pub(super) const MOST_BYTES_OF_ROWS: u64 = 512 << 20;
 /// The usual preset of xz.
 const PRESET: u32 = 6;
 /// The bytes of rows that are looked back at. The encoder takes ten times as much memory.
@@ -82,17 +83,18 @@ fn length_of(bytes: &[u8]) -> Option<usize> {
     Some(HEADER_BYTES + counts)
 }
 
-/// The reverse of [`pack`].
+/// The reverse of [`pack`], of at most so many bytes.
 ///
 /// # Errors
 /// A sentence, if these are no packed rows, or too many.
-pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
+pub(super) fn unpack(packed: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let reader = XzReader::new_mem_limit(packed, false, MOST_KIB_OF_MEMORY);
-    let mut reader = reader.take(MOST_BYTES_OF_ROWS + 1);
-    reader.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    let mut reader = reader.take(most + 1);
+    let damaged = |why| format!("it is damaged or was changed ({why})");
+    reader.read_to_end(&mut bytes).map_err(damaged)?;
     if reader.limit() == 0 {
-        return Err(format!("it has more than {MOST_BYTES_OF_ROWS} bytes"));
+        return Err(format!("it has more than {most} bytes"));
     }
     let mut rows = Vec::with_capacity(bytes.len());
     let mut rest = &bytes[..];
@@ -138,18 +140,18 @@ mod tests {
             let (bytes, packed) = pack(rows.as_bytes()).unwrap().unwrap();
             prop_assert_eq!(bytes, rows.len() as u64);
             prop_assert_eq!(&pack(rows.as_bytes()).unwrap().unwrap().1, &packed);
-            prop_assert_eq!(unpack(&packed).unwrap(), rows.into_bytes());
+            prop_assert_eq!(unpack(&packed, 1 << 20).unwrap(), rows.into_bytes());
         }
 
         #[test]
         fn any_bytes_are_rows_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0usize..200, flip in 0usize..200) {
-            let _ = unpack(&bytes);
+            let _ = unpack(&bytes, 1 << 20);
             let (_, mut packed) = pack(row(&[5, 7_000], false).as_bytes()).unwrap().unwrap();
             packed.truncate(packed.len().saturating_sub(cut));
             if let Some(byte) = packed.get_mut(flip) {
                 *byte ^= 1 << (cut % 8);
             }
-            let _ = unpack(&packed);
+            let _ = unpack(&packed, 1 << 20);
         }
     }
 
@@ -171,15 +173,16 @@ mod tests {
             packed.finish().unwrap()
         };
         assert_eq!(
-            unpack(&pack_raw(b"{\"a\":\"\0short\"}")),
+            unpack(&pack_raw(b"{\"a\":\"\0short\"}"), 1 << 20),
             Err("a histogram has no end".to_owned())
         );
-        assert_eq!(unpack(&pack_raw(b"{}\n")), Ok(b"{}\n".to_vec()));
+        assert_eq!(unpack(&pack_raw(b"{}\n"), 3), Ok(b"{}\n".to_vec()));
+        assert!(unpack(&pack_raw(b"{}\n"), 2).is_err());
         // A few bytes can claim a dictionary of gigabytes.
         let mut options = XzOptions::with_preset(0);
         options.lzma_options.dict_size = 16 << 20;
         let mut claims = XzWriter::new(Vec::new(), options).unwrap();
         claims.write_all(b"{}\n").unwrap();
-        assert!(unpack(&claims.finish().unwrap()).is_err());
+        assert!(unpack(&claims.finish().unwrap(), 1 << 20).is_err());
     }
 }

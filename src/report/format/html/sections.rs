@@ -5,6 +5,7 @@ use super::{environment, tables};
 use crate::report::drawing::{self, Picture};
 use crate::report::finding::Decision;
 use crate::report::format::text::notes;
+use crate::report::format::text::warnings;
 use crate::report::table::Table;
 use std::borrow::Cow;
 
@@ -69,7 +70,12 @@ pub(super) fn of_run(table: &Table, has_all_rows: bool) -> Vec<PageSection> {
         PageSection {
             id: "result".into(),
             title: "The result".into(),
-            bullets: table.words.clone(),
+            bullets: table
+                .words
+                .iter()
+                .cloned()
+                .chain(warnings(table).into_iter().map(|why| format!("Take care: {why}")))
+                .collect(),
             tables: [Some(tables::overview(table)), tables::ratios(table)].into_iter().flatten().collect(),
             ..PageSection::default()
         },

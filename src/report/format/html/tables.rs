@@ -5,6 +5,7 @@ use super::cells::{
 };
 use crate::record::{Metric, Part};
 use crate::report::check::CheckOutcome;
+use crate::report::drawing::SCALED_SIGN;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::{BOUND, BOUND_MEANING};
@@ -98,11 +99,14 @@ pub(super) fn overview(table: &Table) -> HtmlTable {
             per_s,
             |r: &Row| &r.chapter.bytes_per_s,
         );
-        let measured = figures(
+        let measured = column(
             "measured\noverhead",
-            "all clients, at the planned rate",
-            per_s,
-            Row::overhead_per_s,
+            "all clients, at the planned rate; *: scaled to it, as its clients could not hold it",
+            move |row| {
+                let cell = Cell::figure(row.overhead_per_s(), per_s);
+                let scaled = "scaled to the planned rate, which its clients could not hold";
+                if row.pace.stretched { cell.signed(SCALED_SIGN, scaled) } else { cell }
+            },
         );
         columns.splice(0..0, [chapter, measured]);
     }
@@ -472,7 +476,6 @@ pub(super) fn paired(all: &[&Finding]) -> HtmlTable {
                 change(effect.map(|of| of.margin)),
                 change(effect.and_then(|of| of.detectable)),
                 Cell::count(effect.map_or(0, |of| of.pairs.into())),
-                Cell::text(finding.text.as_str()),
             ],
         }
     };
@@ -481,7 +484,7 @@ pub(super) fn paired(all: &[&Finding]) -> HtmlTable {
     HtmlTable {
         id: "paired",
         caption: "Medians of both sides, and the change from A to B within pairs".to_owned(),
-        heads: texts.chain(heads.map(number_head)).chain([text_head("evidence")]).collect(),
+        heads: texts.chain(heads.map(number_head)).collect(),
         rows: all.iter().map(line).collect(),
         notes: vec![
             "allowed: a change that passes. detectable: the smallest change that so many pairs show in 8 of 10 \

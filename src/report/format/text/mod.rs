@@ -15,6 +15,7 @@ use crate::units::{amount, distinct, human_bytes, human_us, listed, thousands, t
 use grid::Grid;
 
 pub use terminal::terminal;
+pub(in crate::report) use terminal::warnings;
 
 /// Tables as text.
 pub(crate) const TEXT: Format = Format {

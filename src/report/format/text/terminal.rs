@@ -196,7 +196,7 @@ fn chapter(table: &Table) -> String {
 }
 
 /// What changes the conclusions that may be drawn.
-fn warnings(table: &Table) -> Vec<String> {
+pub(in crate::report) fn warnings(table: &Table) -> Vec<String> {
     let mut out = Vec::new();
     for row in rows(table).into_iter().filter(|r| r.pace.stretched) {
         let pace = &row.pace;
