@@ -130,7 +130,8 @@ fn mbps(bytes_per_s: f64) -> String {
 pub(in crate::report) const BOUND: &str = "†";
 /// What that means.
 pub(in crate::report) const BOUND_MEANING: &str = "† driver-bound: this figure is the driver's as much as the server's. The driver itself was late by more than \
-     a tenth of it, at the same percentile (of a median: at p99).";
+     a tenth of it, at the same percentile (of a median: at p99). If it only receives, how late its threads woke up \
+     counts from 1 ms on.";
 
 /// A column of a table that has a line for each row: its head and its cells.
 struct TextColumn<'a> {

@@ -111,7 +111,10 @@ const draw = () => {
     const [a, b] = [total(polled), total(pushed)];
     const factor = a > b ? a / b : b / a;
     const [age, other] = [mean(polled.ages), mean(pushed.ages)];
-    show("answer", `So far polling took ${factor.toFixed(1)} times ${a > b ? "as many bytes as WebSocket took" : "fewer bytes than WebSocket"} for ${polled.counts.messages} updates instead of ${pushed.counts.messages}, and what it shows was ${milliseconds(Math.abs(age - other))} ${age >= other ? "older" : "newer"} on average.`);
+    const [more, less] = a > b ? ["polling", "WebSocket"] : ["WebSocket", "polling"];
+    const updates = `${polled.counts.messages} updates by polling and ${pushed.counts.messages} by WebSocket`;
+    const older = `${milliseconds(Math.abs(age - other))} ${age >= other ? "older" : "newer"}`;
+    show("answer", `So far ${more} took ${factor.toFixed(1)} times as many bytes as ${less}, for ${updates}, and what polling shows was ${older} on average.`);
   }
 };
 
@@ -125,12 +128,14 @@ const start = async () => {
   kept = keepSocket(at("socket"), { message: (text) => take("socket", text) });
   const timers = [setInterval(draw, 100), setInterval(counts, 1000), setInterval(compareClocks, 30000)];
   byId("stop").addEventListener("click", () => {
+    if (stopped) return location.reload();
     stopped = true;
+    running = false;
     timers.forEach(clearInterval);
     clearTimeout(poller);
     source.close();
     kept.end();
-    byId("stop").disabled = true;
+    byId("stop").textContent = "Start again";
     show("answer", `${byId("answer").textContent} Stopped.`);
   });
 };
