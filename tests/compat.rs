@@ -112,15 +112,20 @@ fn the_folder_of_a_run_is_reported_as_its_result() {
         assert!(said(&output).contains(why), "{}", said(&output));
         assert!(said(&output).contains("Name each run once"), "{}", said(&output));
     }
-    // Several folders of one plan are merged as their files are, into the first.
+    // Several folders of one plan are merged as their files are, and none gets the other one's reports.
     let started = r#""started":"20"#;
     assert!(text.contains(started), "the header says when it was");
     world.write("other/result.jsonl", text.replacen(started, r#""started":"21"#, 1));
     let output = report(&["one", "other"], &[]);
     expect_code(&output, 0);
     assert!(said(&output).contains("2 result files merged"), "{}", said(&output));
-    assert_ne!(read("one/summary.csv"), read("out/summary.csv"));
+    assert_eq!(read("one/summary.csv"), read("out/summary.csv"));
     assert!(!world.path("other/summary.csv").exists());
+    expect_code(
+        &report(&["one", "other"], &["--out", &world.path("both").display().to_string()]),
+        0,
+    );
+    assert_ne!(read("both/summary.csv"), read("out/summary.csv"));
     fs::create_dir(world.path("empty")).expect("a folder");
     let output = report(&["empty"], &[]);
     expect_code(&output, 1);
