@@ -164,6 +164,53 @@ fn pages_are_absent_where_others_could_reach_them_and_from_runs() {
     expect_ran(&world, &finish(&mut world.run(&["--reports", "json"])));
 }
 
+/// What is wrong with a page's messages is said, and a server that is to end says goodbye at once: it waited for as
+/// long as a request may take.
+#[test]
+fn sockets_of_pages_say_why_they_close() {
+    for path in ["/echo", "/broadcast"] {
+        // A frame that is not masked, one of 17 KB, and text that is no UTF-8; then the server is asked to end.
+        let large = [&[0x82, 0xfe, 0x42, 0x68, 0, 0, 0, 0][..], &[7; 17_000]].concat();
+        for (sent, code) in [
+            (&[0x81, 0x01, b'x'][..], Some(1002_u16)),
+            (&large, Some(1009)),
+            (&[0x81, 0x81, 0, 0, 0, 0, 0xff], Some(1007)),
+            (&[], None),
+        ] {
+            let served = serve("127.0.0.1:0", &[]);
+            let mut stream = TcpStream::connect(served.address).expect("it listens");
+            stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+            let port = served.address.port();
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: http://localhost:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).expect("it reads");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("an answer");
+                head.push(byte[0]);
+            }
+            assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+            stream.write_all(sent).expect("it reads");
+            if code.is_none() {
+                let process = rustix::process::Pid::from_child(&served.child);
+                rustix::process::kill_process(process, rustix::process::Signal::TERM)
+                    .expect("it lives");
+            }
+            let mut begin = [0; 2];
+            stream.read_exact(&mut begin).unwrap_or_else(|why| panic!("{path} {code:?}: {why}"));
+            assert_eq!(begin[0], 0x88, "{path} {code:?}: a close frame");
+            if let Some(code) = code {
+                let mut said = [0; 2];
+                stream.read_exact(&mut said).expect("a code");
+                assert_eq!(u16::from_be_bytes(said), code, "{path}");
+            }
+        }
+    }
+}
+
 fn browser() -> Option<Browser> {
     let browser = Browser::start();
     if browser.is_none() {
