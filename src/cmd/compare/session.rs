@@ -441,6 +441,9 @@ impl<'a> PairSession<'a> {
         let (note, kind) = match self.discards.failed {
             [0, _] => (format!("B {what} in each of them and A in none"), Kind::Exact),
             [_, 0] => (format!("A {what} in each of them and B in none"), Kind::Check),
+            [a, b] if self.discards.failed_check().is_some() => {
+                (format!("a side {what}, A in {a} of them and B in {b}"), Kind::Check)
+            }
             _ => ("this machine is busy".to_owned(), Kind::Check),
         };
         self.notes.push(format!("more than {most} pairs were discarded: {note}"));

@@ -40,12 +40,14 @@ pub(super) struct Discards {
 impl Discards {
     /// What the side that failed did, by the worst check: `was late`, `failed feed_held`.
     pub(super) fn what(&self) -> String {
-        match &self.worst {
-            Some((_, worst)) if worst.check() != Check::DriverOnSchedule => {
-                format!("failed {}", worst.check().name())
-            }
-            _ => "was late".to_owned(),
-        }
+        self.failed_check()
+            .map_or_else(|| "was late".to_owned(), |check| format!("failed {}", check.name()))
+    }
+
+    /// The worst check, if that is another than lateness.
+    pub(super) fn failed_check(&self) -> Option<Check> {
+        let worst = self.worst.as_ref().map(|(_, worst)| worst.check());
+        worst.filter(|check| *check != Check::DriverOnSchedule)
     }
 
     /// Says how many there were, and the worst of why, with what can be done about it; `None` if there was
