@@ -117,7 +117,11 @@ fn a_stream_that_nobody_reads_ends_and_says_what_was_left_out() {
     expect_code(&finish(command("mkfifo").arg(&pipe)), 0);
     let output = finish(world.run(&["--reports", "json", "--stream"]).arg(&pipe));
     expect_ran(&world, &output);
-    assert!(said(&output).contains("objects were left out"), "{}", said(&output));
+    let text = said(&output);
+    let (before, _) = text.split_once(" objects were left out").unwrap_or_else(|| panic!("{text}"));
+    let count: u64 = before.rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+    // An object a second, and one at the end: not as many as could have waited.
+    assert!((2..=20).contains(&count), "{text}");
 }
 
 /// Asks for a page and returns all of the answer.

@@ -197,7 +197,13 @@ fn a_page_without_rows_is_no_result() {
     let world = World::new(SMALL);
     let page = world.path("x.html");
     fs::write(&page, "<p>1</p>").expect("a file");
+    // A pipe would be waited for, and a device has no end.
+    let device = world.path("device.html");
+    std::os::unix::fs::symlink("/dev/zero", &device).expect("a link");
     for command in ["report", "verify"] {
+        let output = finish(wsbench(&[command]).arg(&device));
+        expect_code(&output, 1);
+        assert!(said(&output).contains("device.html is no file"), "{}", said(&output));
         let output = finish(wsbench(&[command]).arg(&page));
         expect_code(&output, 1);
         assert!(said(&output).contains("x.html has no rows in it"), "{}", said(&output));

@@ -227,3 +227,23 @@ fn file_name(path: &Path) -> String {
     }
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::finding::CommandAnswer;
+
+    /// A page shows the word of an answer as its badge: one that passes cannot be claimed.
+    #[test]
+    fn an_answer_that_no_command_gives_is_no_answer() {
+        for (word, is_one) in [(FOUND, true), (UNDECIDED, true), ("PASS", false), ("", false)] {
+            let mut judgement = Judgement::new("B against A");
+            judgement.answer =
+                Some(CommandAnswer { word: word.to_owned(), text: "all".to_owned() });
+            let page = of_judgement(&judgement);
+            let found = verify_judgement(Path::new("page.html"), &page, &judgement);
+            assert_eq!(found.broken.is_empty(), is_one, "{word}: {:?}", found.broken);
+            assert!(!found.notes.is_empty(), "{word}");
+        }
+    }
+}

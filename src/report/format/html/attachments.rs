@@ -174,4 +174,15 @@ mod tests {
         );
         assert_eq!(attached_results("<p>"), Ok(Vec::new()));
     }
+    /// A bound for each of them would be none: a page has as many as it likes.
+    #[test]
+    fn the_bound_is_over_all_that_a_page_carries() {
+        let one = |n: usize| {
+            let (_, packed) = rows::pack(&b"{}\n"[..]).unwrap().unwrap();
+            format!("{OPENING}{RESULT}{n}.jsonl\">{}</script>", STANDARD.encode(packed))
+        };
+        let page = one(1) + &one(2);
+        assert_eq!(attached(&page, |_| true, 6).map(|found| found.len()), Ok(2));
+        assert!(attached(&page, |_| true, 5).unwrap_err().contains("result-2.jsonl"));
+    }
 }
