@@ -21,6 +21,8 @@ struct ComparedColumn {
     column: Column,
     /// The change that is tolerated if the user names none.
     margin: f64,
+    /// What may differ for all clients together, if that is more.
+    of_all_clients: f64,
     scale: ChangeScale,
     when: WhenCompared,
 }
@@ -28,8 +30,8 @@ struct ComparedColumn {
 /// Returns the metrics in the order of reports: latencies, the server's cost, the driver's.
 fn compared_columns() -> Vec<ComparedColumn> {
     let paired = columns().into_iter().filter_map(|column| match column.compared {
-        Compared::Paired { margin, scale, when } => {
-            Some(ComparedColumn { column, margin, scale, when })
+        Compared::Paired { margin, of_all_clients, scale, when } => {
+            Some(ComparedColumn { column, margin, of_all_clients, scale, when })
         }
         Compared::Kept | Compared::No => None,
     });
@@ -37,11 +39,6 @@ fn compared_columns() -> Vec<ComparedColumn> {
     all.sort_by_key(|metric| metric.when);
     all
 }
-
-/// The unit of memory that clients take.
-const MEMORY_UNIT: &str = "bytes/client";
-/// What two processes that do the same may differ by: four pages of 4 KiB, for all clients together.
-const TOLERATED_BYTES: f64 = 4.0 * 4_096.0;
 
 /// The largest relative change that can be tolerated: tenfold.
 const MOST_MARGIN: f64 = 9.0;
@@ -208,7 +205,9 @@ pub(crate) fn collect(
                 && is_tracked(&metric.column)
                 && is_known_everywhere(&figures(pairs, row, &metric.column))
         });
-        for (place, ComparedColumn { column, margin, scale, when }) in metrics.iter().enumerate() {
+        for (place, ComparedColumn { column, margin, of_all_clients, scale, when }) in
+            metrics.iter().enumerate()
+        {
             let is_compared = match when {
                 WhenCompared::Headline => column.latency == Some(headline),
                 WhenCompared::Instructions => counts_instructions,
@@ -228,7 +227,7 @@ pub(crate) fn collect(
                     scale: *scale,
                     margin: margin_of(
                         column,
-                        with_pages(column, *margin, row.clients, &figures),
+                        default_margin(*margin, *of_all_clients, row.clients, &figures),
                         *when,
                         margins,
                         &metrics,
@@ -334,16 +333,19 @@ fn margin_of(
     margins.of(&column.name, default)
 }
 
-/// Returns the change of a figure of memory that is tolerated by default: with few clients a page or two is more
-/// than the share that others may differ by.
-fn with_pages(column: &Column, default: f64, clients: u32, pairs: &[(Figure, Figure)]) -> f64 {
+/// Returns the change that is tolerated by default: the margin, or what may differ for all clients together.
+fn default_margin(
+    margin: f64,
+    of_all_clients: f64,
+    clients: u32,
+    pairs: &[(Figure, Figure)],
+) -> f64 {
     let of_a: Vec<f64> = pairs.iter().filter_map(|(a, _)| a.value()).collect();
-    match median(&of_a).filter(|bytes| *bytes > 0.0) {
-        Some(median) if column.unit == MEMORY_UNIT && clients > 0 => {
-            let pages = TOLERATED_BYTES / (f64::from(clients) * median);
-            default.max(pages.min(MOST_MARGIN))
+    match median(&of_a).filter(|a| *a > 0.0) {
+        Some(a) if clients > 0 => {
+            margin.max((of_all_clients / (f64::from(clients) * a)).min(MOST_MARGIN))
         }
-        _ => default,
+        _ => margin,
     }
 }
 
@@ -475,14 +477,17 @@ mod tests {
         let columns = compared_columns();
         let of = |name: &str| columns.iter().find(|one| one.column.name == name).expect("compared");
         let pairs = vec![(Figure::known(1_638.4), Figure::known(2_000.0)); 9];
-        let memory = &of("server_resident_bytes_per_client").column;
-        for (clients, margin) in
+        let margin = |name: &str, clients, pairs: &[_]| {
+            default_margin(of(name).margin, of(name).of_all_clients, clients, pairs)
+        };
+        let memory = "server_resident_bytes_per_client";
+        for (clients, tolerated) in
             [(10, 1.0), (100, 0.1), (200, 0.05), (1_000, 0.05), (1, MOST_MARGIN), (0, 0.05)]
         {
-            assert!((with_pages(memory, 0.05, clients, &pairs) - margin).abs() < 1e-9, "{clients}");
+            assert!((margin(memory, clients, &pairs) - tolerated).abs() < 1e-9, "{clients}");
         }
-        assert_eq!(with_pages(memory, 0.05, 10, &[]), 0.05);
-        assert_eq!(with_pages(&of("server_cpu_us_per_message").column, 0.05, 10, &pairs), 0.05);
+        assert_eq!(margin(memory, 10, &[]), 0.05);
+        assert_eq!(margin("server_cpu_us_per_message", 10, &pairs), 0.05);
     }
 
     #[test]

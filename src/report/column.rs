@@ -69,6 +69,9 @@ pub(crate) enum Nature {
     Quantity,
 }
 
+/// What two processes that do the same may differ by: four pages of 4 KiB, in bytes.
+const TOLERATED_PAGES: f64 = 4.0 * 4_096.0;
+
 /// How a figure of two runs is compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Compared {
@@ -81,6 +84,9 @@ pub(crate) enum Compared {
         /// The change that is tolerated if the user names none: 0.05 is 5 % more, or of a difference the
         /// number itself.
         margin: f64,
+        /// What may differ for all clients together, if that is more than the margin: bytes of memory, which comes in
+        /// pages. Zero of other figures.
+        of_all_clients: f64,
         /// What the change is measured by.
         scale: ChangeScale,
         /// When it is compared.
@@ -270,11 +276,18 @@ impl Column {
         Column { compared, ..self }
     }
     pub(crate) fn paired(self, margin: f64, when: WhenCompared) -> Column {
-        self.compared(Compared::Paired { margin, scale: ChangeScale::Relative, when })
+        let scale = ChangeScale::Relative;
+        self.compared(Compared::Paired { margin, of_all_clients: 0.0, scale, when })
     }
     /// Its sides are compared by their difference: it is about zero if nothing is wrong.
     pub(crate) fn paired_by_difference(self, margin: f64, when: WhenCompared) -> Column {
-        self.compared(Compared::Paired { margin, scale: ChangeScale::Difference, when })
+        let scale = ChangeScale::Difference;
+        self.compared(Compared::Paired { margin, of_all_clients: 0.0, scale, when })
+    }
+    /// Of memory a client: with few clients a page or two is more than the margin.
+    pub(crate) fn paired_memory(self, margin: f64, when: WhenCompared) -> Column {
+        let scale = ChangeScale::Relative;
+        self.compared(Compared::Paired { margin, of_all_clients: TOLERATED_PAGES, scale, when })
     }
     pub(crate) fn tracked(self, label: &'static str) -> Column {
         Column { tracked: Some(label), ..self }

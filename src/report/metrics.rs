@@ -537,10 +537,10 @@ fn cost() -> Vec<Column> {
             .paired(0.05, WhenCompared::CpuTime)
             .tracked("server CPU"),
         memory("driver_resident_bytes_per_client", OF_DRIVER, |c| &c.driver_bytes)
-            .paired(0.05, WhenCompared::OwnDriver)
+            .paired_memory(0.05, WhenCompared::OwnDriver)
             .tracked("driver memory"),
         memory("server_resident_bytes_per_client", "added to the server", |c| &c.server_bytes)
-            .paired(0.05, WhenCompared::Always)
+            .paired_memory(0.05, WhenCompared::Always)
             .tracked("server memory"),
         memory("server_resident_bytes_per_further_client", further, |c| &c.server_further_bytes)
             .compared(Compared::Kept),

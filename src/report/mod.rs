@@ -33,6 +33,9 @@ use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::thread::{self, Builder, ScopedJoinHandle};
 
+/// The program with its version.
+pub(crate) const PROGRAM: &str = concat!("wsbench ", env!("CARGO_PKG_VERSION"));
+
 pub use conclusion::Conclusion;
 pub(crate) use figure::Absence;
 pub use figure::Figure;

@@ -121,7 +121,7 @@ impl CompareTarget {
     /// If the system does not know its path.
     pub(crate) fn itself() -> Result<CompareTarget, String> {
         let path = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
-        let version = format!("wsbench {}", env!("CARGO_PKG_VERSION"));
+        let version = crate::report::PROGRAM.to_owned();
         Ok(CompareTarget::Binary { path, version })
     }
 

@@ -18,7 +18,8 @@ use crate::gate::paired::CarriedPairs;
 use crate::report::finding::{Judgement, Kind};
 use crate::report::table::Status;
 use crate::report::{
-    Conclusion, FORMATS, REPORT_FILE, Rendered, Table, attached_judgement, of_judgement, of_tables,
+    Conclusion, FORMATS, PROGRAM, REPORT_FILE, Rendered, Table, attached_judgement, of_judgement,
+    of_tables,
 };
 use crate::units::thousands;
 use difference::FileDifference;
@@ -108,8 +109,7 @@ fn verify(path: &Path) -> Outcome<Findings> {
         table.sources = files;
         tables.push(table);
     }
-    let own = format!("wsbench {}", env!("CARGO_PKG_VERSION"));
-    let other = tables.iter().map(|table| &table.build).find(|build| !build.starts_with(&own));
+    let other = tables.iter().map(|table| &table.build).find(|build| !build.starts_with(PROGRAM));
     let mut made = RemadeFiles::default();
     for path in &source.shown {
         let bytes = fs::read(path).map_err(at(format!("cannot read {}", path.display())))?;
@@ -120,7 +120,7 @@ fn verify(path: &Path) -> Outcome<Findings> {
     }
     let shown = source.shown.len();
     let other = other.filter(|_| shown > 0 && !found.broken.is_empty()).map(|build| {
-        format!("the run is of {build}, and this is {own}: a report of another version may differ by its form alone")
+        format!("the run is of {build}, and this is {PROGRAM}: a report of another version may differ by its form alone")
     });
     found.notes.extend(other);
     // That a report says what its rows say does not make the run a good one.

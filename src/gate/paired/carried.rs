@@ -18,7 +18,7 @@ pub(crate) struct CarriedPairs {
     metrics: Vec<PairedMetric>,
 }
 
-/// What became of judging them again.
+/// What became of evaluating them again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RepeatedJudgement {
     /// How many findings are the same, and of how many pairs at most.
@@ -50,7 +50,7 @@ impl CarriedPairs {
                 Ok(None)
             };
         };
-        let carried: CarriedPairs = serde_json::from_value(value.clone())
+        let carried = CarriedPairs::deserialize(value)
             .map_err(|e| format!("its pairs cannot be read: {e}"))?;
         let most = MOST_PAIRS as usize;
         let work: f64 =
@@ -202,6 +202,7 @@ mod tests {
             assert!(CarriedPairs::judge_again(&judgement).is_err(), "{at}");
         }
     }
+
     /// Figures that no server has, but a page can claim.
     #[test]
     fn any_pairs_are_drawn() {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 /// A judgement that claims more is not read: as values it takes many times its text.
@@ -80,26 +80,25 @@ pub(super) fn has_all_rows(table: &Table, carried: &[Attachment]) -> bool {
 }
 
 fn result(path: &Path, number: usize) -> io::Result<Option<Attachment>> {
-    let Some((bytes, packed)) = rows::pack(BufReader::new(File::open(path)?))? else {
-        return Ok(None);
+    packed(format!("{RESULT}{number}.jsonl"), BufReader::new(File::open(path)?))
+}
+
+/// A file as [`rows`] packs it; `None` if it is too large.
+fn packed(name: String, content: impl BufRead) -> io::Result<Option<Attachment>> {
+    let attachment = |(bytes, packed)| Attachment {
+        media_type: "application/x-xz",
+        name,
+        bytes,
+        base64: STANDARD.encode::<Vec<u8>>(packed),
     };
-    let name = format!("{RESULT}{number}.jsonl");
-    let base64 = STANDARD.encode(packed);
-    Ok(Some(Attachment { media_type: "application/x-xz", name, bytes, base64 }))
+    Ok(rows::pack(content)?.map(attachment))
 }
 
 /// A judgement as its page carries it, and the pairs that it was made from.
 pub(super) fn of_judgement(judgement: &Judgement) -> Vec<Attachment> {
     let one = || {
         let json = serde_json::to_vec(judgement).ok()?;
-        let (bytes, packed) = rows::pack(&json[..]).ok()??;
-        let base64 = STANDARD.encode(packed);
-        Some(Attachment {
-            media_type: "application/x-xz",
-            name: JUDGEMENT.to_owned(),
-            bytes,
-            base64,
-        })
+        packed(JUDGEMENT.to_owned(), &json[..]).ok()?
     };
     // Without it `verify` says so.
     one().into_iter().chain(copied_file(CHANGES, &changes(judgement))).collect()

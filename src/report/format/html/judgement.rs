@@ -3,6 +3,7 @@
 use super::attachments;
 use super::sections::{FigureOfPage, PageSection, TextBlock, drawn};
 use super::{PageTemplate, tables};
+use crate::report::PROGRAM;
 use crate::report::conclusion::Conclusion;
 use crate::report::drawing;
 use crate::report::finding::{Decision, Finding, Judgement, Kind};
@@ -43,7 +44,7 @@ pub(crate) fn of_judgement(judgement: &Judgement) -> Vec<u8> {
 fn facts(judgement: &Judgement) -> String {
     let mut facts: Vec<String> =
         judgement.sides.iter().map(|side| format!("{}: {}", side.name, side.about)).collect();
-    facts.push(format!("wsbench {}", env!("CARGO_PKG_VERSION")));
+    facts.push(PROGRAM.to_owned());
     facts.extend(judgement.seed.map(|seed| format!("seed {seed}")));
     facts.join(" · ")
 }

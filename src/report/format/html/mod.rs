@@ -15,7 +15,7 @@ mod sections;
 mod tables;
 
 use crate::report::table::{Status, Table};
-use crate::report::{Conclusion, Format};
+use crate::report::{Conclusion, Format, PROGRAM};
 use crate::units::{human_ns, listed, thousands};
 use askama::Template;
 use attachments::Attachment;
@@ -39,7 +39,7 @@ const SCRIPT: &str = include_str!("templates/script.js");
 #[template(path = "report.html", config = "src/report/format/html/askama.toml")]
 struct PageTemplate<'a> {
     policy: String,
-    generator: String,
+    generator: &'static str,
     style: &'static str,
     script: &'static str,
     kind: &'static str,
@@ -59,7 +59,7 @@ impl Default for PageTemplate<'_> {
     fn default() -> Self {
         PageTemplate {
             policy: policy::of(STYLE, SCRIPT),
-            generator: format!("wsbench {}", env!("CARGO_PKG_VERSION")),
+            generator: PROGRAM,
             style: STYLE,
             script: SCRIPT,
             kind: "wsbench report",
