@@ -5,9 +5,10 @@ use crate::report::table::Table;
 
 /// The machine, by the name of the property.
 pub(super) fn table(table: &Table) -> HtmlTable {
-    let line = |(name, value): (&str, &str)| HtmlRow {
-        series: String::new(),
-        cells: vec![Cell::head(name.replace('_', " ")), Cell::text(value)],
+    let line = |(name, value): (&str, &str)| {
+        // A sysctl is looked up by its own name.
+        let shown = if name.contains('.') { name.to_owned() } else { name.replace('_', " ") };
+        HtmlRow { series: String::new(), cells: vec![Cell::head(shown), Cell::text(value)] }
     };
     let host = table.host.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     HtmlTable {
