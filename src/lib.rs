@@ -187,6 +187,7 @@ pub mod internals {
                     credentials: None,
                     path: "/".to_owned(),
                     bundled: false,
+                    tls: false,
                 };
                 assert!(head.render(&target).ends_with(b"\r\n\r\n"));
             }
@@ -314,6 +315,10 @@ pub mod internals {
         #[cfg(all(target_os = "linux", not(feature = "portable")))]
         pub fn sock_diag(bytes: &[u8]) -> bool {
             crate::net::linux::sock_diag::parse(bytes, true).is_ok()
+        }
+        /// What a server of HTTP/2 sends after two requests of a client: each byte is in an event or awaits more.
+        pub fn http2(bytes: &[u8]) -> bool {
+            crate::protocol::http2::read_all(bytes)
         }
         /// A response whose head a client has read before: it reads as at the first time.
         pub fn known_head(bytes: &[u8]) -> bool {

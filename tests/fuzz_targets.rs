@@ -32,6 +32,8 @@ const PARSERS: &[(&str, &str)] = &[
     ("protocol/http1/response.rs", "response"),
     ("protocol/http1/retry_after.rs", "response"),
     ("protocol/http1/success.rs", "scenario"),
+    ("protocol/http2/hpack/decoder.rs", "http2"),
+    ("protocol/http2/hpack/huffman.rs", "http2"),
     ("protocol/json_pointer.rs", "message"),
     ("protocol/message/decimal.rs", "message"),
     ("protocol/message/mod.rs", "message"),

@@ -47,6 +47,7 @@ mod help;
 mod history;
 /// The HTTP/1.1 response parser.
 mod http;
+mod http2;
 /// Statements that have a plainer form.
 mod idioms;
 /// Words that have a plainer one.

@@ -530,7 +530,7 @@ fn settings_of_tls_that_cannot_be_used_are_refused_with_their_line() {
     refused(&with("ca = \"empty.pem\""), "has no certificate");
     refused(&with("insecure = true, cert = \"empty.pem\""), "has no certificate");
     refused(&with("insecure = true, key = \"empty.pem\""), "has no private key");
-    refused(&with("insecure = true, alpn = [\"h2\"]"), "HTTP/1.1 alone");
+    refused(&with("insecure = true, alpn = [\"h2\"]"), "set http_version");
     refused(&with("insecure = true, sni = \"a b\""), "cannot be the name of a server");
     refused(&with("insecure = true, version = \"1.1\""), "unknown version");
     refused(&with("insecure = true, chiphers = \"x\""), "unknown key \"chiphers\"");

@@ -3,6 +3,7 @@
 //! The ledger has the bytes as they came. What they say is decoded here, piece by piece, and the bytes
 //! of messages are counted beside those that were sent.
 
+use crate::protocol::answer_input::AnswerInput;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::BodyDecoder;
 use crate::protocol::http1::refuses;
@@ -45,12 +46,12 @@ pub(crate) enum WholeBody {
 pub(crate) fn feed_text(
     bodies: Option<&mut CompressedBodies>,
     response: &mut Response,
-    bytes: &[u8],
+    input: AnswerInput<'_>,
     mut on: impl FnMut(&[u8]),
 ) -> Result<usize, Malformed> {
     match bodies {
-        Some(bodies) => bodies.feed(response, bytes, on),
-        None => response.feed_with(bytes, |piece| {
+        Some(bodies) => bodies.feed(response, input, on),
+        None => response.feed_with(input, |piece| {
             if let Some(bytes) = piece.bytes() {
                 on(bytes);
             }
@@ -88,17 +89,17 @@ impl CompressedBodies {
     fn feed(
         &mut self,
         response: &mut Response,
-        bytes: &[u8],
+        input: AnswerInput<'_>,
         mut on: impl FnMut(&[u8]),
     ) -> Result<usize, Malformed> {
-        let head = response.feed_head(bytes)?;
+        let head = response.feed_head(input)?;
         if !self.begun && response.status != 0 {
             self.begin(response);
         }
         // What an answer that refuses says is shown, and it is short.
         let mut kept = self.takes_text(response);
         let mut text_bytes = 0;
-        let body = response.feed_with(&bytes[head..], |piece| {
+        let body = response.feed_with(input.rest(head), |piece| {
             self.decode(piece, &mut |text| {
                 if let Some(text) = text.bytes() {
                     text_bytes += text.len() as u64;
@@ -178,7 +179,8 @@ mod tests {
     fn read(mut response: Response, answer: &[u8], size: usize) -> (Vec<u8>, WholeBody, Response) {
         let (mut bodies, mut text) = (CompressedBodies::default(), Vec::new());
         for piece in answer.chunks(size) {
-            let used = bodies.feed(&mut response, piece, |shown| text.extend_from_slice(shown));
+            let used =
+                bodies.feed(&mut response, piece.into(), |shown| text.extend_from_slice(shown));
             assert_eq!(used, Ok(piece.len()));
         }
         assert!(response.is_done());

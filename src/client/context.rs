@@ -5,6 +5,7 @@
 use crate::client::delivery::fan_out::FanOutTracker;
 use crate::client::delivery::inbox::{Inbox, MessageSource, SpareInboxes};
 use crate::client::delivery::message_times::MessageTimes;
+use crate::client::http2::Http2Queues;
 use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::timestamp_sample::ReceiveDelays;
@@ -68,6 +69,8 @@ pub struct ThreadContext {
     pub(crate) events_traced: RefCell<EventTrace>,
     /// The first heads of the first client.
     pub heads: Heads,
+    /// What connections over HTTP/2 have for their clients, and the reverse.
+    pub(crate) http2: Http2Queues,
     /// The cookies of each client that keeps some.
     pub(crate) cookies: RefCell<HashMap<u32, CookieJar>>,
     /// The last cookies that were set, kept or not.
@@ -185,6 +188,7 @@ impl ThreadContext {
             window: Cell::new(None),
             events_traced: RefCell::default(),
             heads: Heads::default(),
+            http2: Http2Queues::default(),
             cookies: RefCell::default(),
             seen_cookies: RefCell::default(),
             quotable_cookies: RefCell::default(),

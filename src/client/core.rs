@@ -72,6 +72,10 @@ pub struct ClientCore {
     was_away: bool,
     faults: Cell<u32>,
     last_fault: Cell<Option<ClientError>>,
+    /// Whether it stands for a connection that clients share.
+    is_carrier: bool,
+    /// The client from whose address it connects: another one's if it shares that one's connection.
+    address_of: u32,
 }
 
 impl ClientCore {
@@ -99,6 +103,8 @@ impl ClientCore {
             was_away: false,
             faults: Cell::new(0),
             last_fault: Cell::new(None),
+            is_carrier: false,
+            address_of: id,
         }
     }
 
@@ -109,6 +115,13 @@ impl ClientCore {
         second.own_interval_ns = Some(NonZeroU64::new(interval_ns).unwrap_or(NonZeroU64::MIN));
         self.thread.update(|t| t.senders += 1);
         second
+    }
+
+    /// Makes the handle of a connection that this client shares with others. It is not counted among the clients.
+    pub(crate) fn of_carrier(&self) -> ClientCore {
+        let mut carrier = self.second_handle(u64::MAX);
+        carrier.is_carrier = true;
+        carrier
     }
 
     pub(crate) fn is_second_handle(&self) -> bool {
@@ -152,7 +165,7 @@ impl ClientCore {
     /// Returns how this client connects.
     pub(crate) fn dialer(&self) -> &Dialer {
         // A driver has at least one server to connect to.
-        &self.thread.dialers[self.id as usize % self.thread.dialers.len()]
+        &self.thread.dialers[self.address_of as usize % self.thread.dialers.len()]
     }
 
     /// Returns the layers of a new connection, and how many nanoseconds SYN and SYN-ACK spend in
@@ -166,7 +179,7 @@ impl ClientCore {
             .then(|| DelayLine::new(&delay, self.id, self.connects, self.thread.clone()));
         let handshake_ns = line.as_ref().map_or(0, DelayLine::handshake_ns);
         // The first heads of the first client are kept.
-        let tap = (self.id == 0)
+        let tap = (self.id == 0 && !self.is_carrier)
             .then(|| Tap::new(self.thread.heads.clone(), self.is_second_handle(), phase));
         let tls = self.thread.tls.get().map(|tls| tls.layer(self.id)).transpose()?;
         Ok((layers(tap, tls, line), handshake_ns))
@@ -201,6 +214,19 @@ impl ClientCore {
             self.opened_ns = since_ns;
         }
         self.connects += 1;
+    }
+
+    /// Notes a place on a connection that others may share, and that is counted with their first client's.
+    pub(crate) fn note_place(&mut self) {
+        if self.thread.source.is_own() && !(self.paced && self.connects > 0) {
+            self.opened_ns = self.thread.now_ns();
+        }
+        self.connects += 1;
+    }
+
+    /// It connects from the address of this client, whose connection it shares.
+    pub(crate) fn connect_as(&mut self, client: u32) {
+        self.address_of = client;
     }
 
     /// When its connection was made: what was published before it, the server has sent again.
@@ -632,7 +658,7 @@ impl ClientCore {
 
     /// Returns the topic that the server assigns to it; `None` if the client's address is not known.
     pub fn topic(&self) -> Option<Topic> {
-        let source = self.dialer().source(self.id)?;
+        let source = self.dialer().source(self.address_of)?;
         Some(Topic::of_peer(SocketAddr::new(IpAddr::V4(source), 0)))
     }
 

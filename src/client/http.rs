@@ -4,8 +4,9 @@ use crate::client::connection::MovedBytes;
 use crate::client::context::ThreadContext;
 use crate::client::core::ClientCore;
 use crate::client::machine::Io;
+use crate::client::rendered_request::{HeadSize, RenderedRequest};
+use crate::protocol::answer_input::AnswerInput;
 use crate::protocol::http1::answer_text::AnswerText;
-use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::other_protocol::OtherProtocol;
 use crate::protocol::http1::response::{AnswerProblem, Parts, Response};
 use crate::protocol::http1::retry_after::RetryAfter;
@@ -14,50 +15,25 @@ use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Part, P
 /// How long an event stream may go on that is the answer to a poll.
 pub(crate) const STREAM_LIMIT_NS: u64 = 2_000_000_000;
 
-/// The size of an HTTP head. The body of a poll belongs to it: it says what is asked for.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct HeadSize {
-    /// Its bytes.
-    pub bytes: u64,
-    /// Characters without line ends.
-    pub chars: u64,
-}
-
-impl HeadSize {
-    /// Measures a head.
-    pub(crate) fn of(head: &[u8]) -> HeadSize {
-        HeadSize { bytes: head.len() as u64, chars: chars_without_line_ends(head) }
-    }
-
-    /// Adds the head to the parts of a flow.
-    pub(crate) fn add_to(self, flow: &mut Flow) {
-        flow[Part::Heads] += self.bytes;
-        flow.head_chars += self.chars;
-    }
-}
-
 /// A request that was sent: its bytes are added once it has reached the socket whole.
 #[derive(Debug, Default)]
 pub(crate) struct SentRequest(Option<(u64, Phase, HeadSize)>);
 
 impl SentRequest {
-    /// Sends a request, and adds its bytes if it has reached the socket.
+    /// Sends a request, and adds its bytes if it has reached the socket. Returns what it is on the wire.
     ///
     /// # Errors
     /// If the connection is gone.
     pub(crate) fn send(
         &mut self,
         io: &mut Io<'_>,
-        request: &[u8],
-        size: HeadSize,
-    ) -> Result<(), ClientError> {
-        let sent = io.send(request);
-        if sent.is_ok() {
-            // It belongs to the phase in which it was sent, however long it is on its way.
-            self.0 = Some((io.written() + io.unsent(), io.phase(), size));
-            self.written(io);
-        }
-        sent
+        request: &RenderedRequest,
+    ) -> Result<HeadSize, ClientError> {
+        let size = io.send_request(request)?;
+        // It belongs to the phase in which it was sent, however long it is on its way.
+        self.0 = Some((io.written() + io.unsent(), io.phase(), size));
+        self.written(io);
+        Ok(size)
     }
     /// Adds its bytes if it has reached the socket by now.
     pub(crate) fn written(&mut self, io: &mut Io<'_>) {
@@ -66,7 +42,7 @@ impl SentRequest {
         {
             self.0 = None;
             io.count_in(phase, |ledger| {
-                ledger.up.wire += size.bytes;
+                ledger.up.wire += size.wire_bytes();
                 size.add_to(&mut ledger.up);
             });
         }
@@ -183,8 +159,10 @@ pub(crate) fn unasked(bytes: &[u8], held: u64) -> (ClientError, Option<Box<Answe
 /// Bytes came while no request was under way: they are discarded. Unless they are stray ones of the last
 /// answer, the connection is given up, since what comes next could not be known from an answer. It is an
 /// error, unless the server says by them that it ends an idle connection (408, RFC 9110 §15.5.9).
-pub(crate) fn receive_idle(io: &mut Io<'_>, last: &mut Response, bytes: &[u8]) {
+pub(crate) fn receive_idle(io: &mut Io<'_>, last: &mut Response, input: AnswerInput<'_>) {
     io.discard_received();
+    // Over HTTP/2 nothing comes for a stream that has ended.
+    let AnswerInput::Bytes(bytes) = input else { return };
     let stray = last.skip_stray(bytes);
     io.stray(io.phase(), stray as u64);
     let bytes = &bytes[stray..];

@@ -7,8 +7,13 @@
 
 use crate::client::connection::{ClientConnection, MovedBytes};
 use crate::client::core::ClientCore;
+use crate::client::http2::StreamLink;
+use crate::client::rendered_request::HeadSize;
+use crate::client::rendered_request::RenderedRequest;
 use crate::net::counted_stream::CountedStream;
+use crate::protocol::answer_input::AnswerFrame;
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http2::fields::PreparedFields;
 use crate::record::{ClientError, ClientErrorKind, Ledger, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
 use std::ops::Deref;
@@ -31,6 +36,8 @@ pub(crate) enum Reconnect {
     NextTurn,
     /// After so many nanoseconds.
     After(u64),
+    /// As soon as a client wants it: that of a carrier.
+    OnDemand,
 }
 
 /// The client half of a transport for one client.
@@ -40,6 +47,18 @@ pub(crate) trait Machine {
     fn opened(&mut self, io: &mut Io<'_>);
     /// Bytes came.
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]);
+    /// Something of an answer came over HTTP/2.
+    fn answer(&mut self, _: &mut Io<'_>, _: AnswerFrame<'_>) {}
+    /// Clients have something to send on the connection that this machine carries.
+    fn serve(&mut self, _: &mut Io<'_>) {}
+    /// Whether a server may send first on a new connection.
+    fn may_be_greeted(&self) -> bool {
+        false
+    }
+    /// The connection could not be opened.
+    fn connect_failed(&mut self, core: &ClientCore, phase: Phase, error: ClientError) {
+        core.fault(phase, error);
+    }
     /// The server has ended its direction, or the connection is gone with an error.
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>);
     /// Bytes that had to wait have reached the socket.
@@ -117,6 +136,21 @@ pub(super) struct Control {
     pub close_until_ns: u64,
 }
 
+impl Control {
+    /// Of a session that has not begun.
+    pub(super) fn new() -> Control {
+        Control {
+            next: Next::Keep,
+            is_set_up: false,
+            brought: false,
+            stopping: false,
+            phase: Phase::Setup,
+            exchange_until_ns: u64::MAX,
+            close_until_ns: u64::MAX,
+        }
+    }
+}
+
 /// The client, its connection, and what it may do with them during one event.
 pub(crate) struct Io<'a> {
     /// The client.
@@ -124,6 +158,8 @@ pub(crate) struct Io<'a> {
     /// When the event came, in nanoseconds of the thread's clock.
     pub now_ns: u64,
     pub(super) connection: Option<&'a mut ClientConnection>,
+    /// What it has in place of a connection over HTTP/2.
+    pub(super) stream: Option<&'a mut StreamLink>,
     pub(super) control: &'a mut Control,
 }
 
@@ -194,7 +230,42 @@ impl Io<'_> {
     }
     /// Whether the layers and the socket take no more bytes now.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked())
+        match (&self.connection, &self.stream) {
+            (Some(connection), _) => connection.stream.is_blocked(),
+            (None, Some(stream)) => stream.carrier().is_blocked(),
+            (None, None) => false,
+        }
+    }
+    /// Sends a request. Returns what it is on the wire.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub(crate) fn send_request(
+        &mut self,
+        request: &RenderedRequest,
+    ) -> Result<HeadSize, ClientError> {
+        match &mut self.stream {
+            None => self.send(&request.bytes).map(|()| request.size),
+            Some(stream) => match request.http2() {
+                Some((fields, body)) => stream.send_request(fields, body, Part::Heads),
+                // A request of a client over HTTP/2 has fields.
+                None => Err(ClientError::of(ClientErrorKind::Malformed)),
+            },
+        }
+    }
+    /// Sends a request with a message over HTTP/2. Returns what it is on the wire without the message.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub(crate) fn send_fields(
+        &mut self,
+        fields: &PreparedFields,
+        message: &[u8],
+    ) -> Result<HeadSize, ClientError> {
+        match &mut self.stream {
+            None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
+            Some(stream) => stream.send_request(fields, message, Part::Payload),
+        }
     }
     /// Sends bytes; what the socket does not take now is sent later.
     ///
@@ -221,12 +292,20 @@ impl Io<'_> {
     /// Returns the bytes that moved since the last call and are not counted otherwise.
     #[inline]
     pub(crate) fn take_moved(&mut self) -> MovedBytes {
-        self.connection.as_mut().map(|connection| connection.take_moved()).unwrap_or_default()
+        match (&mut self.connection, &mut self.stream) {
+            (Some(connection), _) => connection.take_moved(),
+            (None, Some(stream)) => stream.take_moved(),
+            (None, None) => MovedBytes::default(),
+        }
     }
     /// Returns the bytes received since the last call that are not counted otherwise.
     #[inline]
     pub(crate) fn take_received(&mut self) -> u64 {
-        self.connection.as_mut().map_or(0, |connection| connection.take_received())
+        match (&mut self.connection, &mut self.stream) {
+            (Some(connection), _) => connection.take_received(),
+            (None, Some(stream)) => stream.take_received(),
+            (None, None) => 0,
+        }
     }
     /// Adds bytes that moved to the ledger of the current phase. The caller says which parts they
     /// are; `wire` is their sum.
@@ -237,9 +316,10 @@ impl Io<'_> {
     /// Does the same in the ledger of another phase.
     #[inline]
     pub(crate) fn count_in(&mut self, phase: Phase, add: impl FnOnce(&mut Ledger)) {
-        match &mut self.connection {
-            Some(connection) => connection.count_in(phase, add),
-            None => self.core.add_bytes(phase, add),
+        match (&mut self.connection, &mut self.stream) {
+            (Some(connection), _) => connection.count_in(phase, add),
+            (None, Some(stream)) => stream.count_in(&self.core.thread, phase, add),
+            (None, None) => self.core.add_bytes(phase, add),
         }
     }
     /// Counts control frames received and sent.
@@ -306,6 +386,11 @@ impl Io<'_> {
         if let Some(connection) = &mut self.connection {
             connection.stream.end(now_ns);
         }
+        if let Some(stream) = &mut self.stream {
+            // Others may have streams of the connection: this one alone is given up.
+            stream.cancel();
+            self.control.next = Next::Finish;
+        }
     }
     /// Gives the server some time to close its side, see [`ClientCore::closing_limit_ns`].
     pub(crate) fn limit_closing(&mut self) {
@@ -315,6 +400,12 @@ impl Io<'_> {
     /// (RFC 9112 §9.8).
     pub(crate) fn is_truncated(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.stream.is_truncated())
+    }
+    /// Whether TLS was set up without choosing this protocol (ALPN).
+    pub(crate) fn lacks_protocol(&self, protocol: &[u8]) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.stream.lacks_protocol(protocol))
     }
     /// The server's end was read after this side's.
     pub(crate) fn note_both_ended(&mut self) {

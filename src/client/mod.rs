@@ -8,13 +8,16 @@ pub(crate) mod core;
 pub(crate) mod delivery;
 pub(crate) mod handle;
 pub(crate) mod http;
+pub(crate) mod http2;
 pub(crate) mod machine;
 pub(crate) mod open_message;
 pub(crate) mod post;
+pub(crate) mod rendered_request;
 pub(crate) mod requests;
 pub(crate) mod session;
 mod stage;
 pub(crate) mod streaming_response;
+mod surroundings;
 
 pub(crate) use core::ClientCore;
 pub(crate) use handle::Client;

@@ -6,15 +6,18 @@
 
 use crate::client::compressed_bodies::{CompressedBodies, WholeBody, feed_text};
 use crate::client::core::ClientCore;
-use crate::client::http::{HeadSize, add_exchange, malformed, receive_idle, surplus, too_late};
+use crate::client::http::{add_exchange, malformed, receive_idle, surplus, too_late};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::rendered_request::HeadSize;
 use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::{Spec, Stamp};
+use crate::protocol::answer_input::{AnswerFrame, AnswerInput};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::RequestSettings;
 use crate::protocol::http1::response::{Malformed, Response};
+use crate::protocol::http2::fields::PreparedFields;
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 use std::rc::Rc;
@@ -51,7 +54,7 @@ impl PostClients {
     ) -> Result<PostClients, String> {
         let parts = request.post(target, spec.kind, spec.payload_bytes);
         Ok(PostClients {
-            heads: Rc::new(Requests::new(parts, &request.options, &target.authority)?),
+            heads: Rc::new(Requests::new(parts, &request.options, target)?),
             spec: *spec,
             reply,
             placement: if spec.spread { TurnPlacement::Spread } else { TurnPlacement::Together },
@@ -75,6 +78,8 @@ impl MachineClients for PostClients {
         let mut machine = PostMachine {
             clients: self.clone(),
             request: Vec::new(),
+            head_bytes: 0,
+            fields: None,
             head_size: HeadSize::default(),
             response: self.heads.response(),
             bodies: self.heads.compressed_bodies(),
@@ -83,7 +88,7 @@ impl MachineClients for PostClients {
             at: 0,
         };
         machine.render_head(&core);
-        vec![Session::new(core, Box::new(machine), policy)]
+        self.heads.sessions(core, Box::new(machine), policy)
     }
 }
 
@@ -92,6 +97,11 @@ struct PostMachine {
     clients: PostClients,
     /// The head of a message, and the message.
     request: Vec<u8>,
+    /// How many of its bytes are the head.
+    head_bytes: usize,
+    /// The head's fields, if it goes over HTTP/2.
+    fields: Option<Box<PreparedFields>>,
+    /// What the head is on the wire.
     head_size: HeadSize,
     response: Response,
     /// What reads compressed bodies, if requests ask for some.
@@ -108,6 +118,8 @@ impl PostMachine {
     fn render_head(&mut self, core: &ClientCore) {
         let head = self.clients.heads.next(core, b"", &Redirected::default());
         self.head_size = head.size;
+        self.head_bytes = head.bytes.len();
+        self.fields = head.http2().map(|(fields, _)| Box::new(fields.clone()));
         self.request.clear();
         self.request.extend_from_slice(&head.bytes);
         self.request.resize(head.bytes.len() + self.clients.spec.payload_bytes as usize, 0);
@@ -124,8 +136,7 @@ impl PostMachine {
         if self.clients.heads.varies() {
             self.render_head(io.core);
         }
-        let head = self.head_size.bytes as usize;
-        stamp.write(self.clients.spec.kind, &mut self.request[head..]);
+        stamp.write(self.clients.spec.kind, &mut self.request[self.head_bytes..]);
         self.response.reset();
         if let Some(bodies) = &mut self.bodies {
             bodies.restart();
@@ -133,8 +144,35 @@ impl PostMachine {
         self.same = true;
         self.at = 0;
         self.pending = Some((turn, io.now_ns));
-        if let Err(error) = io.send(&self.request) {
-            self.complete(io, Err(error));
+        let sent = match &self.fields {
+            None => io.send(&self.request).map(|()| self.head_size),
+            Some(fields) => io.send_fields(fields, &self.request[self.head_bytes..]),
+        };
+        match sent {
+            Ok(size) => self.head_size = size,
+            Err(error) => self.complete(io, Err(error)),
+        }
+    }
+
+    fn read(&mut self, io: &mut Io<'_>, input: AnswerInput<'_>) {
+        if self.pending.is_none() {
+            return receive_idle(io, &mut self.response, input);
+        }
+        let PostMachine { response, bodies, request, head_bytes, same, at, .. } = self;
+        let message = &request[*head_bytes..];
+        let fed = feed_text(bodies.as_deref_mut(), response, input, |bytes| {
+            *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
+            *at += bytes.len();
+        });
+        match fed {
+            Ok(used) if self.response.is_done() => {
+                self.complete(io, Ok((input.len() - used) as u64));
+            }
+            Ok(_) => {}
+            Err(Malformed) => {
+                let error = malformed(&self.response);
+                self.complete(io, Err(error));
+            }
         }
     }
 
@@ -240,25 +278,11 @@ impl Machine for PostMachine {
     }
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
-        if self.pending.is_none() {
-            return receive_idle(io, &mut self.response, bytes);
-        }
-        let PostMachine { response, bodies, request, head_size, same, at, .. } = self;
-        let message = &request[head_size.bytes as usize..];
-        let fed = feed_text(bodies.as_deref_mut(), response, bytes, |bytes| {
-            *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
-            *at += bytes.len();
-        });
-        match fed {
-            Ok(used) if self.response.is_done() => {
-                self.complete(io, Ok((bytes.len() - used) as u64));
-            }
-            Ok(_) => {}
-            Err(Malformed) => {
-                let error = malformed(&self.response);
-                self.complete(io, Err(error));
-            }
-        }
+        self.read(io, AnswerInput::Bytes(bytes));
+    }
+
+    fn answer(&mut self, io: &mut Io<'_>, frame: AnswerFrame<'_>) {
+        self.read(io, AnswerInput::Frame(frame));
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {

@@ -4,8 +4,12 @@
 use crate::client::compressed_bodies::CompressedBodies;
 use crate::client::connection::MovedBytes;
 use crate::client::core::ClientCore;
-use crate::client::http::HeadSize;
+use crate::client::http2::CarrierPool;
+use crate::client::machine::{Machine, SessionPolicy};
+use crate::client::rendered_request::{HeadSize, RenderedRequest};
+use crate::client::session::Session;
 use crate::protocol::client_data::ClientTable;
+use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::Codings;
 use crate::protocol::http1::cookies::{CookieJar, CookieSource, SetCookies};
@@ -21,14 +25,10 @@ use std::borrow::Cow;
 /// The clients whose requests a plan tries with the parser of a library.
 pub(crate) const SAMPLED_CLIENTS: u32 = 1_000;
 
-/// A request as bytes.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RenderedRequest {
-    /// The head, and the body if there is one.
-    pub bytes: Vec<u8>,
-    /// Their size.
-    pub size: HeadSize,
-    has_body: bool,
+/// How requests go over HTTP/2.
+struct Http2Requests {
+    carriers: CarrierPool,
+    tls: bool,
 }
 
 /// The requests of one kind of the clients of one thread.
@@ -46,6 +46,7 @@ pub(crate) struct Requests {
     redirects: u8,
     /// The content codings that they ask for.
     codings: Codings,
+    http2: Option<Http2Requests>,
 }
 
 impl Requests {
@@ -57,13 +58,19 @@ impl Requests {
     pub(crate) fn new(
         parts: RequestParts,
         options: &RequestOptions,
-        authority: &str,
+        target: &Target,
     ) -> Result<Requests, String> {
+        let authority = &target.authority;
         let constant = parts.is_constant();
+        let http2 = options.http2.map(|settings| Http2Requests {
+            carriers: CarrierPool::new(settings.options(), settings.streams),
+            tls: target.tls,
+        });
         // What the server takes as its name; one that differs by client is not that of its cookies.
         let host = parts.field("Host").and_then(Template::constant).unwrap_or(authority);
         let cookie_host = without_port(host).to_owned();
-        let shared = constant.then(|| RenderedRequest::new(parts.render_constant()));
+        let tls = http2.as_ref().map(|http2| http2.tls);
+        let shared = constant.then(|| RenderedRequest::new(parts.render_constant(), tls));
         let table = match &options.data {
             Some(data) if !constant => data.load()?,
             _ => ClientTable::default(),
@@ -78,7 +85,32 @@ impl Requests {
             success: options.status.clone(),
             redirects: options.redirects,
             codings: options.codings(),
+            http2,
         })
+    }
+
+    /// Returns the sessions of a client that sends them: over a connection of its own, or over one of HTTP/2, whose
+    /// session is the first if this client is the first on it.
+    pub(crate) fn sessions(
+        &self,
+        core: ClientCore,
+        machine: Box<dyn Machine>,
+        policy: SessionPolicy,
+    ) -> Vec<Session> {
+        match &self.http2 {
+            None => vec![Session::new(core, machine, policy)],
+            Some(http2) => http2.carriers.sessions(core, machine, policy),
+        }
+    }
+
+    /// Renders a request for the version of HTTP that it goes over.
+    fn rendered(&self, request: (Vec<u8>, usize)) -> RenderedRequest {
+        RenderedRequest::new(request, self.http2.as_ref().map(|http2| http2.tls))
+    }
+
+    /// Whether they go over HTTP/2.
+    pub(crate) fn are_http2(&self) -> bool {
+        self.http2.is_some()
     }
 
     /// Returns the response to one of them before it comes.
@@ -107,7 +139,7 @@ impl Requests {
             None => {
                 let values = self.table.values(client, 0);
                 let request = self.parts.render(&values, &RequestChanges::default());
-                Cow::Owned(RenderedRequest::new(request))
+                Cow::Owned(self.rendered(request))
             }
         })
     }
@@ -151,14 +183,14 @@ impl Requests {
         match (&self.shared, cookies, &redirected.0) {
             _ if query.is_some() || member.is_some() => {}
             (Some(shared), None, None) if more.is_empty() => return Cow::Borrowed(shared),
-            (Some(shared), None, None) if !shared.has_body => {
-                return Cow::Owned(shared.with_fields(more));
+            (Some(shared), None, None) if !shared.has_body() => {
+                return Cow::Owned(self.rendered(shared.with_fields(more)));
             }
             _ => {}
         }
         let changes = RequestChanges { cookies, query, member, ..redirected.changes(more) };
         let values = self.table.values(core.id, core.next_random());
-        Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
+        Cow::Owned(self.rendered(self.parts.render(&values, &changes)))
     }
 
     /// Returns the next request of a client that says where it is: by a parameter of its query or a
@@ -268,22 +300,6 @@ fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
-    }
-}
-
-impl RenderedRequest {
-    fn new((bytes, head): (Vec<u8>, usize)) -> RenderedRequest {
-        RenderedRequest { size: HeadSize::of(&bytes), has_body: head < bytes.len(), bytes }
-    }
-
-    /// Returns the request with further fields at the end of its head; it has no body.
-    fn with_fields(&self, more: &[u8]) -> RenderedRequest {
-        let mut bytes = self.bytes.clone();
-        // A head ends with an empty line: the fields go before it.
-        bytes.truncate(bytes.len().saturating_sub(2));
-        bytes.extend_from_slice(more);
-        bytes.extend_from_slice(b"\r\n");
-        RenderedRequest { size: HeadSize::of(&bytes), has_body: false, bytes }
     }
 }
 

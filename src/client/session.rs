@@ -7,46 +7,19 @@
 use crate::client::connection::ClientConnection;
 use crate::client::core::{ClientCore, LEAST_PAUSE_NS};
 use crate::client::http::unasked;
+use crate::client::http2::{AnswerEvent, Carrier, StreamAddress, StreamLink};
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
 use crate::client::stage::{Opening, Securing, Stage, StageEnd};
+pub(crate) use crate::client::surroundings::{Depth, Surroundings};
 use crate::net::counted_stream::CountedStream;
-use crate::net::polled_stream::{PolledStream, Received};
-use crate::net::socket::{Network, Readiness};
-use crate::record::{ClientError, ClientErrorKind, Phase, TlsProblem};
+use crate::net::polled_stream::Received;
+use crate::net::socket::Readiness;
+use crate::record::{ClientError, ClientErrorKind, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
+use std::rc::Rc;
 
 /// How often one connection is read before others have their turn.
 const READS_AT_ONCE: u32 = 16;
-
-/// What a session may use while it handles an event.
-pub(crate) struct Surroundings<'a> {
-    /// The network.
-    pub network: &'a mut dyn Network,
-    /// The key of the client's sockets.
-    pub key: u64,
-    /// The time.
-    pub now_ns: u64,
-    /// Memory that bytes are received into.
-    pub buffer: &'a mut [u8],
-    /// Connects that may begin now; a session that begins one takes it.
-    pub connects: &'a mut u32,
-}
-
-/// How far from a session some memory of it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Its own.
-    Session,
-    /// What it points to.
-    Parts,
-    /// What these point to.
-    Socket,
-}
-
-impl Depth {
-    /// From near to far.
-    pub(crate) const ALL: [Depth; 3] = [Depth::Session, Depth::Parts, Depth::Socket];
-}
 
 /// See the module's description.
 pub struct Session {
@@ -55,6 +28,10 @@ pub struct Session {
     policy: SessionPolicy,
     stage: Stage,
     connection: Option<Box<ClientConnection>>,
+    /// What a client over HTTP/2 has in place of a connection.
+    stream: Option<Box<StreamLink>>,
+    /// What a carrier of such clients has besides its connection.
+    carrier: Option<Rc<Carrier>>,
     control: Control,
     /// A turn that waits for its connection.
     turn: Option<Turn>,
@@ -81,15 +58,9 @@ impl Session {
             machine,
             policy,
             connection: None,
-            control: Control {
-                next: Next::Keep,
-                is_set_up: false,
-                brought: false,
-                stopping: false,
-                phase: Phase::Setup,
-                exchange_until_ns: u64::MAX,
-                close_until_ns: u64::MAX,
-            },
+            stream: None,
+            carrier: None,
+            control: Control::new(),
             turn: None,
             able_ns: 0,
             phase_ends_ns: 0,
@@ -102,6 +73,75 @@ impl Session {
     pub(crate) fn with_sender(mut self, interval_ns: u64, placement: TurnPlacement) -> Session {
         self.sender = Some(Box::new((self.core.second_handle(interval_ns), placement)));
         self
+    }
+
+    /// Has a stream of a connection over HTTP/2 in place of a connection.
+    pub(crate) fn over(mut self, stream: StreamLink) -> Session {
+        self.stream = Some(Box::new(stream));
+        self
+    }
+
+    /// Is the session of a connection that others share: it connects once one of them wants to.
+    pub(crate) fn carrying(mut self, carrier: Rc<Carrier>) -> Session {
+        self.carrier = Some(carrier);
+        self.stage = Stage::Idle;
+        self
+    }
+
+    /// It has this slot in the engine.
+    pub(crate) fn assign(&mut self, slot: u32) {
+        self.stream.iter_mut().for_each(|stream| stream.assign(slot));
+        self.carrier.iter().for_each(|carrier| carrier.assign(slot));
+    }
+
+    /// Clients have something for the connection that this session carries.
+    pub(crate) fn serve_streams(&mut self, around: &mut Surroundings<'_>) {
+        let Some(carrier) = &self.carrier else { return };
+        let wanted = carrier.begin_serving();
+        match self.stage {
+            Stage::Open => self.with_machine(around.now_ns, |machine, io| machine.serve(io)),
+            Stage::Idle if wanted && !self.control.stopping => self.connect(around),
+            _ => {}
+        }
+        self.advance(around);
+    }
+
+    /// Something happened to the client's stream.
+    pub(crate) fn stream_event(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        address: StreamAddress,
+        event: AnswerEvent<'_>,
+    ) {
+        self.begin_phase(around.now_ns);
+        match (&self.stage, event) {
+            (Stage::Awaiting, AnswerEvent::Opened) => {
+                self.stage = Stage::Open;
+                self.core.note_place();
+                self.begin(around);
+            }
+            (Stage::Awaiting, AnswerEvent::Failed(error)) => {
+                self.stage = Stage::Idle;
+                self.core.fault(self.control.phase, error);
+                self.lost(around.now_ns, StageEnd::Failed);
+            }
+            (Stage::Open, AnswerEvent::Ended(error)) => {
+                // The connection's end, which names no stream, ends whatever the client has.
+                if self.stream.as_mut().is_some_and(|stream| stream.note_end_of(address)) {
+                    self.with_machine(around.now_ns, |machine, io| machine.ended(io, error));
+                }
+            }
+            (stage, AnswerEvent::Answer(frame)) => {
+                let is_open = matches!(stage, Stage::Open);
+                let Session { stream: Some(stream), core, control, .. } = self else { return };
+                if stream.take_frame(address, &frame, is_open, core, control.phase) {
+                    self.let_read(around.now_ns, |machine, io| machine.answer(io, frame));
+                }
+            }
+            // It has left the connection, or waits for another one.
+            (_, AnswerEvent::Opened | AnswerEvent::Failed(_) | AnswerEvent::Ended(_)) => {}
+        }
+        self.advance(around);
     }
 
     /// Whether the client has ended.
@@ -146,11 +186,7 @@ impl Session {
                 self.settle_next(around);
             }
             Stage::Ended => {}
-            Stage::Connecting(_)
-            | Stage::Securing(_)
-            | Stage::Pausing { .. }
-            | Stage::Queued
-            | Stage::Idle => self.end(),
+            _ => self.end(),
         }
     }
 
@@ -209,6 +245,7 @@ impl Session {
                 }
                 Stage::Pausing { .. }
                 | Stage::Queued
+                | Stage::Awaiting
                 | Stage::Connecting(_)
                 | Stage::Securing(_) => {
                     self.begin_phase(now_ns);
@@ -244,14 +281,7 @@ impl Session {
 
     /// Returns the next moment at which there is something to do without an event.
     pub(crate) fn wake_ns(&mut self, now_ns: u64) -> u64 {
-        let mut at = match &self.stage {
-            Stage::Ended | Stage::Queued => return u64::MAX,
-            Stage::Pausing { until_ns } => *until_ns,
-            Stage::Connecting(opening) => opening.until_ns.min(opening.open_ns),
-            Stage::Securing(securing) => securing.until_ns,
-            Stage::Idle => u64::MAX,
-            Stage::Open => self.control.close_until_ns,
-        };
+        let Some(mut at) = self.stage.wake_ns(self.control.close_until_ns) else { return u64::MAX };
         if self.policy.turns.is_none() && !self.control.stopping {
             at = at.min(self.phase_ends_ns);
         }
@@ -285,9 +315,19 @@ impl Session {
             core: &mut self.core,
             now_ns,
             connection: self.connection.as_deref_mut(),
+            stream: self.stream.as_deref_mut(),
             control: &mut self.control,
         };
         act(&mut *self.machine, &mut io);
+    }
+
+    /// Lets the machine read what came. Once it is whole, the next turn can be taken.
+    fn let_read(&mut self, now_ns: u64, act: impl FnOnce(&mut dyn Machine, &mut Io<'_>)) {
+        let waited = self.machine.is_busy();
+        self.with_machine(now_ns, act);
+        if waited && !self.machine.is_busy() {
+            self.able_ns = now_ns;
+        }
     }
 
     fn has_send_error(&self) -> bool {
@@ -304,7 +344,7 @@ impl Session {
         self.phase_ends_ns = ends_ns;
         match phase {
             Some(phase) if phase != self.control.phase => {
-                if matches!(self.stage, Stage::Open) && self.connection.is_some() {
+                if self.is_connected() {
                     self.with_machine(now_ns, |machine, io| machine.enter(io, phase));
                 } else {
                     self.control.phase = phase;
@@ -316,6 +356,11 @@ impl Session {
             }
             _ => false,
         }
+    }
+
+    /// Whether it has a connection, or a place on one, that it can use.
+    fn is_connected(&self) -> bool {
+        matches!(self.stage, Stage::Open) && (self.connection.is_some() || self.stream.is_some())
     }
 
     /// Returns the next turn, and whether it is the sender's; `None` if there is none or it has to
@@ -336,7 +381,9 @@ impl Session {
         if !self.control.is_set_up || self.machine.is_busy() {
             return true;
         }
-        if self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked()) {
+        if self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked())
+            || self.stream.as_ref().is_some_and(|stream| stream.carrier().is_blocked())
+        {
             return true;
         }
         match (&self.stage, self.policy.reconnect) {
@@ -371,7 +418,7 @@ impl Session {
         if !of_sender {
             self.control.phase = turn.phase;
         }
-        if self.connection.is_some() || !self.policy.connects {
+        if self.is_connected() || !self.policy.connects {
             self.act_on_turn(around.now_ns, turn);
         } else {
             self.turn = Some(turn);
@@ -388,6 +435,7 @@ impl Session {
                     core: &mut sender.0,
                     now_ns,
                     connection: self.connection.as_deref_mut(),
+                    stream: self.stream.as_deref_mut(),
                     control: &mut self.control,
                 };
                 self.machine.turn(&mut io, turn);
@@ -400,28 +448,24 @@ impl Session {
             self.stage = Stage::Open;
             return self.with_machine(around.now_ns, |machine, io| machine.opened(io));
         }
+        if let Some(stream) = &mut self.stream {
+            if stream.attach() {
+                self.stage = Stage::Open;
+                self.core.note_place();
+                return self.begin(around);
+            }
+            self.stage = Stage::Awaiting;
+            return;
+        }
         if *around.connects == 0 {
             self.stage = Stage::Queued;
             return;
         }
-        let began_ns = around.network.now_ns();
-        let dialer = *self.core.dialer();
-        let opened = self.core.layers(self.control.phase).and_then(|layers| {
-            Ok((layers, around.network.connect(around.key, &dialer, self.core.id)?))
-        });
-        match opened {
+        match Opening::begin(&self.core, around, self.control.phase) {
             Err(error) => self.connect_failed(around, error),
-            Ok(((layers, handshake_ns), socket)) => {
+            Ok(opening) => {
                 *around.connects -= 1;
-                self.stage = Stage::Connecting(Box::new(Opening {
-                    socket,
-                    layers,
-                    handshake_ns,
-                    began_ns,
-                    until_ns: began_ns.saturating_add(dialer.timeout.as_nanos() as u64),
-                    open_ns: u64::MAX,
-                    arrived: false,
-                }));
+                self.stage = Stage::Connecting(opening);
             }
         }
     }
@@ -459,7 +503,7 @@ impl Session {
             *around.connects += 1;
         }
         self.stage = Stage::Idle;
-        self.core.fault(self.control.phase, error);
+        self.machine.connect_failed(&self.core, self.control.phase, error);
         self.lost(around.now_ns, StageEnd::Failed);
     }
 
@@ -518,7 +562,7 @@ impl Session {
         }
         self.stage = Stage::Idle;
         self.connection = None;
-        self.core.fault(self.control.phase, error);
+        self.machine.connect_failed(&self.core, self.control.phase, error);
         self.lost(around.now_ns, StageEnd::Failed);
     }
 
@@ -534,7 +578,12 @@ impl Session {
         };
         // A delay line holds what has come, whose first byte nobody has seen yet.
         let held = if stream.has_tls() { 0 } else { stream.read() - stream.delivered() };
-        if bytes.is_empty() && held == 0 {
+        if !bytes.is_empty() && self.machine.may_be_greeted() {
+            let bytes = bytes.to_vec();
+            self.begin(around);
+            return self.with_machine(around.now_ns, |machine, io| machine.received(io, &bytes));
+        }
+        if bytes.is_empty() && (held == 0 || self.machine.may_be_greeted()) {
             self.begin(around);
             if self.control.next == Next::Keep {
                 self.pass_on(around, arrived);
@@ -567,15 +616,7 @@ impl Session {
         let Stage::Connecting(opening) = std::mem::replace(&mut self.stage, Stage::Open) else {
             return;
         };
-        let Opening { socket, layers, began_ns, .. } = *opening;
-        let phase = self.control.phase;
-        self.core.opened(phase, now_ns - began_ns);
-        let stream = PolledStream::new(socket, layers);
-        let thread = self.core.thread.clone();
-        let has_tls = stream.has_tls();
-        let connection = ClientConnection::new(stream, thread, phase);
-        let connection = if has_tls { connection.with_tls() } else { connection };
-        self.connection = Some(Box::new(connection));
+        self.connection = Some(opening.adopt(&mut self.core, self.control.phase, now_ns));
     }
 
     /// Sends what had to wait.
@@ -620,11 +661,7 @@ impl Session {
                 Received::Bytes(len, more) => {
                     around.now_ns = around.network.now_ns();
                     let bytes = &around.buffer[..len];
-                    let waited = self.machine.is_busy();
-                    self.with_machine(around.now_ns, |machine, io| machine.received(io, bytes));
-                    if waited && !self.machine.is_busy() {
-                        self.able_ns = around.now_ns;
-                    }
+                    self.let_read(around.now_ns, |machine, io| machine.received(io, bytes));
                     if self.control.next != Next::Keep || !(more || ended) {
                         return;
                     }
@@ -637,13 +674,9 @@ impl Session {
 
     /// Tells the machine of an end; what else there is are bytes, which are received elsewhere.
     fn pass_on(&mut self, around: &mut Surroundings<'_>, received: Received) {
-        let error = match received {
-            Received::Nothing | Received::Bytes(..) => return,
-            Received::End => None,
-            Received::Failed(error) => Some(error),
-            Received::Error(error) => Some(ClientError::io(ClientErrorKind::Read, &error)),
-        };
-        self.with_machine(around.now_ns, |machine, io| machine.ended(io, error));
+        if let Some(error) = received.end() {
+            self.with_machine(around.now_ns, |machine, io| machine.ended(io, error));
+        }
     }
 
     /// Does what the machine wants to become of the connection.
@@ -693,6 +726,10 @@ impl Session {
         if self.control.stopping {
             return self.end();
         }
+        if self.policy.reconnect == Reconnect::OnDemand {
+            self.stage = Stage::Idle;
+            return;
+        }
         if !self.control.is_set_up {
             match self.core.set_up_failed(now_ns, self.machine.server_pause_ns(&self.core)) {
                 None => self.end(),
@@ -713,12 +750,7 @@ impl Session {
         if let Some(asked_ns) = asked_ns {
             self.core.asked_to_wait(self.control.phase, asked_ns);
         }
-        let pause_ns = match (asked_ns, end) {
-            (Some(asked_ns), _) => asked_ns,
-            (None, StageEnd::Orderly) if self.control.brought => 0,
-            (None, StageEnd::Orderly) => LEAST_PAUSE_NS,
-            (None, StageEnd::Failed) => pause_ns.max(LEAST_PAUSE_NS),
-        };
+        let pause_ns = asked_ns.unwrap_or_else(|| end.pause_ns(self.control.brought, pause_ns));
         self.core.unready(pause_ns == 0);
         self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
     }
@@ -727,6 +759,9 @@ impl Session {
         let last = self.control.stopping;
         self.with_machine(now_ns, |machine, io| machine.closing(io, last));
         self.connection = None;
+        if let Some(stream) = &mut self.stream {
+            stream.detach(&self.core, self.control.phase);
+        }
     }
 
     /// Ends the client: its connection is closed and what it received is counted.
@@ -750,6 +785,7 @@ impl Session {
         self.stage = Stage::Ended;
         self.machine.settle(&self.core);
         self.sender = None;
+        self.stream = None;
     }
 }
 

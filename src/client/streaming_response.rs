@@ -18,6 +18,7 @@ use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
+use crate::protocol::answer_input::{AnswerFrame, AnswerInput};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response, UnitPiece};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, TlsProblem};
@@ -134,7 +135,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             open: OpenMessage::default(),
             noted_unknown: false,
         };
-        vec![Session::new(core, Box::new(machine), policy)]
+        self.shared.requests.sessions(core, Box::new(machine), policy)
     }
 }
 
@@ -194,11 +195,11 @@ impl<D: Decode> StreamMachine<D> {
     fn read_unit(
         &mut self,
         io: &mut Io<'_>,
-        bytes: &[u8],
+        input: AnswerInput<'_>,
         whole: &mut Flow,
     ) -> Result<usize, Malformed> {
         if self.bodies.as_ref().is_some_and(|bodies| bodies.is_decoding()) {
-            return self.read_compressed(io, bytes, whole);
+            return self.read_compressed(io, input, whole);
         }
         let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
         let core = &*io.core;
@@ -238,9 +239,9 @@ impl<D: Decode> StreamMachine<D> {
             part => unlike.add(&part),
         };
         let mut line_ends = 0;
-        let fed = response.feed_unit(bytes, |piece| match piece {
+        let fed = response.feed_unit(input, |piece| match piece {
             UnitPiece::Body(piece) => decoder.decode(piece, &mut on),
-            UnitPiece::Framing => on(Decoded::Framing(1)),
+            UnitPiece::Framing(bytes) => on(Decoded::Framing(bytes)),
             // It belongs to a message that ended with the chunk.
             UnitPiece::LineEnd => line_ends += 1,
         });
@@ -264,7 +265,7 @@ impl<D: Decode> StreamMachine<D> {
     fn read_compressed(
         &mut self,
         io: &mut Io<'_>,
-        bytes: &[u8],
+        input: AnswerInput<'_>,
         whole: &mut Flow,
     ) -> Result<usize, Malformed> {
         let StreamMachine {
@@ -297,11 +298,12 @@ impl<D: Decode> StreamMachine<D> {
             }
             part => unlike.add(&part),
         };
-        let fed = response.feed_unit(bytes, |piece| match piece {
+        let fed = response.feed_unit(input, |piece| match piece {
             UnitPiece::Body(piece) => {
                 bodies.decode(piece, &mut |text| decoder.decode(text, &mut on));
             }
-            UnitPiece::Framing | UnitPiece::LineEnd => unfinished[Part::Framing] += 1,
+            UnitPiece::Framing(bytes) => unfinished[Part::Framing] += bytes,
+            UnitPiece::LineEnd => unfinished[Part::Framing] += 1,
         });
         let parts = std::mem::take(&mut response.parts);
         add_response(unfinished, &parts);
@@ -327,12 +329,12 @@ impl<D: Decode> StreamMachine<D> {
     fn read_next(
         &mut self,
         io: &mut Io<'_>,
-        bytes: &[u8],
+        input: AnswerInput<'_>,
         whole: &mut Flow,
     ) -> Result<usize, Malformed> {
-        let Some(phase) = self.line_end_of else { return self.read_unit(io, bytes, whole) };
+        let Some(phase) = self.line_end_of else { return self.read_unit(io, input, whole) };
         let mut line_end = Flow::default();
-        let fed = self.read_unit(io, bytes, &mut line_end);
+        let fed = self.read_unit(io, input, &mut line_end);
         io.add_bytes(phase, |ledger| ledger.down += line_end);
         if !self.response.is_ending_chunk() {
             self.line_end_of = None;
@@ -340,16 +342,25 @@ impl<D: Decode> StreamMachine<D> {
         fed
     }
 
+    /// Reads what came, and adds what is whole of it.
+    fn receive(&mut self, io: &mut Io<'_>, input: AnswerInput<'_>) {
+        self.unfinished.wire += io.take_received();
+        let mut whole = Flow::default();
+        self.read(io, input, &mut whole);
+        self.inbox.release(&io.core.thread);
+        io.add_bytes(io.phase(), |ledger| ledger.down += whole);
+    }
+
     /// Reads what came up to the end of the response, if that is as it should be.
-    fn read(&mut self, io: &mut Io<'_>, mut bytes: &[u8], whole: &mut Flow) {
+    fn read(&mut self, io: &mut Io<'_>, mut input: AnswerInput<'_>, whole: &mut Flow) {
         if self.response.status == 0 {
-            let came = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
-            let fed = self.response.feed_head(bytes);
+            let came = i32::try_from(input.len()).unwrap_or(i32::MAX);
+            let fed = self.response.feed_head(input);
             add_response(&mut self.unfinished, &std::mem::take(&mut self.response.parts));
             let Ok(used) = fed else {
                 return io.lose_refused(malformed(&self.response), self.response.text.take());
             };
-            bytes = &bytes[used..];
+            input = input.rest(used);
             if self.response.status == 0 {
                 // Interim responses belong to the answer after them.
                 return;
@@ -368,14 +379,14 @@ impl<D: Decode> StreamMachine<D> {
         }
         if !self.answered {
             // An answer that is none of a stream is discarded with its head.
-            return self.receive_refusal(io, bytes);
+            return self.receive_refusal(io, input);
         }
-        while !bytes.is_empty() && !self.response.is_done() {
-            match self.read_next(io, bytes, whole) {
+        while !input.is_empty() && !self.response.is_done() {
+            match self.read_next(io, input, whole) {
                 Ok(_) if self.bodies.as_ref().is_some_and(|bodies| bodies.has_failed()) => {
                     return io.lose(ClientError::of(ClientErrorKind::Undecodable));
                 }
-                Ok(used) => bytes = &bytes[used..],
+                Ok(used) => input = input.rest(used),
                 Err(Malformed) => {
                     return io.lose_refused(malformed(&self.response), self.response.text.take());
                 }
@@ -450,10 +461,10 @@ impl<D: Decode> StreamMachine<D> {
 
     /// Bytes came after a head that is not as it should be: those of a refusal say more about it. They
     /// are discarded when the connection is closed.
-    fn receive_refusal(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+    fn receive_refusal(&mut self, io: &mut Io<'_>, input: AnswerInput<'_>) {
         let refused = self.is_refused();
         let fed = if refused {
-            feed_text(self.bodies.as_deref_mut(), &mut self.response, bytes, |_| {})
+            feed_text(self.bodies.as_deref_mut(), &mut self.response, input, |_| {})
         } else {
             Ok(0)
         };
@@ -479,7 +490,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         io.begin_exchange(0);
         let more = self.resuming();
         let request = self.shared.requests.next(io.core, &more, &self.redirected);
-        if let Err(error) = self.sent.send(io, &request.bytes, request.size) {
+        if let Err(error) = self.sent.send(io, &request) {
             io.lose(error);
         }
     }
@@ -489,11 +500,11 @@ impl<D: Decode> Machine for StreamMachine<D> {
     }
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
-        self.unfinished.wire += io.take_received();
-        let mut whole = Flow::default();
-        self.read(io, bytes, &mut whole);
-        self.inbox.release(&io.core.thread);
-        io.add_bytes(io.phase(), |ledger| ledger.down += whole);
+        self.receive(io, AnswerInput::Bytes(bytes));
+    }
+
+    fn answer(&mut self, io: &mut Io<'_>, frame: AnswerFrame<'_>) {
+        self.receive(io, AnswerInput::Frame(frame));
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {

@@ -123,8 +123,9 @@ impl<N: Network> Engine<N> {
     /// Begins the session of a client, and that of its second connection if it has one.
     pub(crate) fn spawn(&mut self, clients: &dyn MachineClients, core: ClientCore) {
         self.now_ns = self.network.now_ns();
-        for session in clients.sessions(core) {
+        for mut session in clients.sessions(core) {
             let slot = self.slots.len() as u32;
+            session.assign(slot);
             self.slots.push(Slot {
                 session: Some(session),
                 wake_ns: u64::MAX,
@@ -273,9 +274,42 @@ impl<N: Network> Engine<N> {
         }
     }
 
-    /// Lets a session handle something, and sees to what it waits for then.
+    /// Lets a session handle something, and passes on what clients over HTTP/2 and their connections have for each
+    /// other.
     #[inline]
     fn visit(&mut self, slot: u32, act: impl FnOnce(&mut Session, &mut Surroundings<'_>)) {
+        self.visit_one(slot, act);
+        if self.thread.http2.are_pending() {
+            self.pass_on();
+        }
+    }
+
+    /// Passes on what is in the queues of clients over HTTP/2, until they are empty. What came goes first, so that
+    /// what several clients answer is sent at once.
+    fn pass_on(&mut self) {
+        let thread = self.thread.clone();
+        loop {
+            let batch = thread.http2.take_batch();
+            for (address, event) in batch.iter() {
+                self.visit_one(address.slot, |session, around| {
+                    session.stream_event(around, address, event);
+                });
+            }
+            let was_empty = batch.is_empty();
+            thread.http2.give_back(batch);
+            match thread.http2.take_woken() {
+                Some(slot) => {
+                    self.visit_one(slot, |session, around| session.serve_streams(around));
+                }
+                None if was_empty => return,
+                None => {}
+            }
+        }
+    }
+
+    /// Lets a session handle something, and sees to what it waits for then.
+    #[inline]
+    fn visit_one(&mut self, slot: u32, act: impl FnOnce(&mut Session, &mut Surroundings<'_>)) {
         let Engine { network, slots, timers, queue, connects, buffer, now_ns, again, .. } = self;
         let Some(entry) = slots.get_mut(slot as usize) else { return };
         let Some(session) = &mut entry.session else { return };

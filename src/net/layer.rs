@@ -77,6 +77,8 @@ pub(crate) trait RecordLayer: LayerBuffer {
     fn take_failure(&mut self) -> Option<ClientError>;
     /// Whether the peer's bytes ended without its saying so: some may be missing.
     fn is_truncated(&self) -> bool;
+    /// Whether this protocol was chosen in the handshake (ALPN, RFC 7301).
+    fn has_chosen(&self, protocol: &[u8]) -> bool;
     /// Whole bytes of the protocol that have reached the socket.
     fn written(&self) -> u64;
     /// Bytes of the protocol that have not reached the socket.

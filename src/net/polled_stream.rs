@@ -56,6 +56,18 @@ pub(crate) enum Received {
     Failed(ClientError),
 }
 
+impl Received {
+    /// How the peer's direction has ended: `Some(None)` in order, `None` if it has not.
+    pub(crate) fn end(self) -> Option<Option<ClientError>> {
+        match self {
+            Received::Nothing | Received::Bytes(..) => None,
+            Received::End => Some(None),
+            Received::Failed(error) => Some(Some(error)),
+            Received::Error(error) => Some(Some(ClientError::io(ClientErrorKind::Read, &error))),
+        }
+    }
+}
+
 impl PolledStream {
     /// Reads memory of its socket.
     #[inline]
@@ -104,6 +116,10 @@ impl PolledStream {
     #[inline]
     pub(crate) fn has_tls(&self) -> bool {
         self.tls_layer().is_some()
+    }
+    /// Whether it has TLS whose handshake did not choose this protocol.
+    pub(crate) fn lacks_protocol(&self, protocol: &[u8]) -> bool {
+        self.tls_layer().is_some_and(|layer| !layer.has_chosen(protocol))
     }
     /// Whether the peer's bytes ended without TLS's saying so: some may be missing.
     pub(crate) fn is_truncated(&self) -> bool {

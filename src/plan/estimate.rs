@@ -73,7 +73,8 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
     let series = plan.series_of(case);
     let clients = u64::from(case.clients);
     // The floor opens no socket.
-    let connections = if case.floor { 0 } else { clients };
+    let shared = plan.series_of(case).settings.http2().map_or(1, |http2| http2.streams);
+    let connections = if case.floor { 0 } else { clients.div_ceil(shared.into()) };
     let memory = series.settings.memory();
     let tls = plan.tls_of(series).filter(|_| !case.floor).map_or(0, |_| 1);
     let drivers = case.drivers.len() as u64;

@@ -411,6 +411,9 @@ impl Plan {
                 // The size of a handshake varies with its signatures.
                 return None;
             }
+            if shares_connections(series) {
+                return None;
+            }
             model.add_records(tls.record_bytes());
         }
         if self.delay.jitter_ns > 0 {
@@ -428,6 +431,10 @@ impl Plan {
             "the server is not the bundled one: what it sends, and when, cannot be predicted"
         } else if self.tls_of(series).is_some() && series.connection_each_turn {
             "each turn has a TLS handshake, whose size cannot be predicted"
+        } else if self.tls_of(series).is_some() && shares_connections(series) {
+            "messages of several clients share a TLS record, or have one each, as the server's timing has it"
+        } else if series.settings.is_http2() {
+            "over HTTP/2 the size of a head depends on those before it"
         } else {
             "requests differ from client to client, so that their size cannot be predicted"
         }
@@ -455,7 +462,8 @@ impl Plan {
         let authority = server.authority().to_owned();
         let bundled = server.is_bundled();
         let credentials = server.credentials().cloned();
-        let target = Target { authority, credentials, path: path.to_owned(), bundled };
+        let path = path.to_owned();
+        let target = Target { authority, credentials, path, bundled, tls: false };
         SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients }
     }
 
@@ -509,4 +517,9 @@ impl Plan {
         }
         absent
     }
+}
+
+/// Whether several clients of a series share a connection.
+fn shares_connections(series: &PlannedSeries) -> bool {
+    series.settings.http2().is_some_and(|http2| http2.streams > 1)
 }

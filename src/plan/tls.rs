@@ -4,7 +4,9 @@
 
 use crate::config::{Diagnostic, Fields, Key};
 use crate::plan::keys;
-use crate::tls::{FileOf, HTTP_1_1, TlsSettings, TlsVersion, check_file, client_config, is_name};
+use crate::tls::{
+    FileOf, HTTP_1_1, HTTP_2, TlsSettings, TlsVersion, check_file, client_config, is_name,
+};
 use std::path::PathBuf;
 
 /// The settings that need a server with a URL: the bundled one has a certificate of its own, which
@@ -123,8 +125,11 @@ fn read_table(fields: &mut Fields<'_>, at: TlsOf<'_>, settings: &mut TlsSettings
     }
     let offered = fields.optional_texts(&keys::TLS_ALPN);
     for protocol in &offered {
-        if protocol.value == "h2" || protocol.value == "h3" {
-            let message = format!("alpn {:?}: wsbench has HTTP/1.1 alone", protocol.value);
+        if protocol.value == HTTP_2 {
+            let message = "alpn \"h2\": set http_version = \"2\" in the series, which offers it";
+            fields.report_at(&keys::TLS_ALPN, protocol.location.clone(), message);
+        } else if protocol.value == "h3" {
+            let message = "alpn \"h3\": wsbench has HTTP/1.1 and HTTP/2";
             fields.report_at(&keys::TLS_ALPN, protocol.location.clone(), message);
         } else if protocol.value.len() > 255 {
             let message = "alpn: a protocol's name has at most 255 bytes";

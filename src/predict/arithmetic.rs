@@ -11,6 +11,7 @@ use crate::predict::{Component, Distribution, Exchange, Idle, MessageShare, Mode
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::request_options::RequestSettings;
 use crate::protocol::http1::request_parts::RequestParts;
+use crate::protocol::http2::frame::{DEFAULT_FRAME_BYTES, FRAME_HEADER_BYTES};
 use crate::record::{Flow, Ledger, Part};
 
 /// A bare acknowledgement is sent if nothing was sent the other way for this long
@@ -56,6 +57,16 @@ pub(crate) fn message_down(bytes: (u64, u64), framing: u64) -> Exchange {
 pub(crate) fn chunk_framing(data: u64) -> u64 {
     let digits = u64::from(data.max(1).ilog(16)) + 1;
     digits + 4
+}
+
+/// Returns the bytes around a message that is a piece of a body: those of its chunk, or over HTTP/2 the headers of
+/// its frames (RFC 9113 §4.1), each of which has as much as the client takes.
+pub(crate) fn piece_framing(http2: bool, data: u64) -> u64 {
+    if http2 {
+        FRAME_HEADER_BYTES as u64 * data.max(1).div_ceil(DEFAULT_FRAME_BYTES.into())
+    } else {
+        chunk_framing(data)
+    }
 }
 
 /// Returns how a push transport sends updates: the kinds of messages as (share, updates sent), and

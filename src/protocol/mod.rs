@@ -2,8 +2,10 @@
 //!
 //! Every parser gives the same result however its input is cut, and has a fuzz target.
 
+pub(crate) mod answer_input;
 pub(crate) mod client_data;
 pub(crate) mod http1;
+pub(crate) mod http2;
 pub(crate) mod json_pointer;
 pub(crate) mod message;
 pub(crate) mod sse;

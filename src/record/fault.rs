@@ -1,6 +1,7 @@
 //! What can go wrong for one simulated client, as small values that can be counted.
 
 use crate::record::frame_fault::FrameFault;
+use crate::record::http2_fault::Http2Fault;
 use crate::record::tls_problem::{TlsProblem, alert_name};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -54,6 +55,12 @@ pub enum ClientErrorKind {
     UnknownAnswer,
     /// A frame that breaks the WebSocket protocol; the code is a [`FrameFault`].
     Frame,
+    /// HTTP/2 that breaks the protocol, or that the server does not have; the code is an [`Http2Fault`].
+    Http2,
+    /// The server ended a stream of HTTP/2 by an error; the code is that of RST_STREAM (RFC 9113 §7).
+    StreamReset,
+    /// The server takes no further stream on a connection of HTTP/2; the code is how many it takes.
+    StreamLimit,
     /// Bytes after the end of an answer; the code is their number.
     Surplus,
     /// Bytes before the request was sent; the code is their number.
@@ -145,6 +152,8 @@ impl ClientError {
             | ClientErrorKind::TransferCoding
             | ClientErrorKind::LibraryRefused
             | ClientErrorKind::NoStream
+            | ClientErrorKind::StreamLimit
+            | ClientErrorKind::Http2
             | ClientErrorKind::Unfinished => true,
             ClientErrorKind::Tls => TlsProblem::of(self.code).is_none_or(TlsProblem::is_for_good),
             // An internal error may pass.
@@ -157,6 +166,7 @@ impl ClientError {
             | ClientErrorKind::Malformed
             | ClientErrorKind::UnknownAnswer
             | ClientErrorKind::Frame
+            | ClientErrorKind::StreamReset
             | ClientErrorKind::Undecodable
             | ClientErrorKind::TooLong
             | ClientErrorKind::Surplus
@@ -231,9 +241,11 @@ coded! {
         /// TLS.
         Tls = "answered with TLS; write https:// or wss:// into the URL, or take the plain port",
         /// HTTP/2.
-        Http2 = "answered with HTTP/2; wsbench needs HTTP/1.1",
+        Http2 = "answered with HTTP/2; set http_version = \"2\" in the series",
         /// SSH.
         Ssh = "answered with SSH; check the port",
+        /// HTTP/1.1, where HTTP/2 was wanted.
+        Http1 = "answered with HTTP/1.1; the server takes no HTTP/2 without TLS, or not at this port: take http_version = \"1.1\"",
     }
 }
 
@@ -258,6 +270,18 @@ impl fmt::Display for ClientError {
             ClientErrorKind::Frame => f.write_str(
                 FrameFault::of(self.code)
                     .map_or("the server broke the WebSocket protocol", FrameFault::sentence),
+            ),
+            ClientErrorKind::Http2 => f.write_str(
+                Http2Fault::of(self.code).map_or("the server broke HTTP/2", Http2Fault::sentence),
+            ),
+            ClientErrorKind::StreamReset => {
+                let name = stream_error_name(self.code);
+                write!(f, "the server ended the stream with {name} (RST_STREAM)")
+            }
+            ClientErrorKind::StreamLimit => write!(
+                f,
+                "the server takes {} streams on a connection of HTTP/2; set streams to at most that",
+                self.code
             ),
             ClientErrorKind::Surplus => sent(f, self.code, "after the end of an answer"),
             ClientErrorKind::Unasked => sent(f, self.code, "before the request was sent"),
@@ -351,7 +375,30 @@ errors! {
     UpgradeField: UpgradeField,
     ForeignProtocol: ForeignProtocol,
     FrameFault: Frame,
+    Http2Fault: Http2,
     TlsProblem: Tls,
+}
+
+/// The name of an error code of HTTP/2 (RFC 9113 §7).
+fn stream_error_name(code: i32) -> &'static str {
+    const NAMES: [&str; 14] = [
+        "NO_ERROR",
+        "PROTOCOL_ERROR",
+        "INTERNAL_ERROR",
+        "FLOW_CONTROL_ERROR",
+        "SETTINGS_TIMEOUT",
+        "STREAM_CLOSED",
+        "FRAME_SIZE_ERROR",
+        "REFUSED_STREAM",
+        "CANCEL",
+        "COMPRESSION_ERROR",
+        "CONNECT_ERROR",
+        "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
+    ];
+    let name = usize::try_from(code).ok().and_then(|code| NAMES.get(code));
+    name.copied().unwrap_or("an unknown error")
 }
 
 /// What to do about an alert of TLS, if the scenario can do something.

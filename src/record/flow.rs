@@ -54,6 +54,16 @@ impl Flow {
     pub fn unexplained(&self) -> i64 {
         self.wire.get() as i64 - self.explained() as i64
     }
+    /// Takes bytes away that were counted and never sent: what came last, as far as parts have so many.
+    pub(crate) fn take_last(&mut self, bytes: u64) {
+        let mut left = bytes;
+        for part in [Part::Control, Part::Framing, Part::Heads, Part::Payload, Part::Discarded] {
+            let taken = self[part].min(left);
+            self[part] -= taken;
+            self.wire = Bytes::new(self.wire.get().saturating_sub(taken));
+            left -= taken;
+        }
+    }
     /// Takes the parts away, and the socket bytes that they are. What stays is unexplained.
     pub fn take_explained(&mut self) -> Flow {
         let explained = self.explained();

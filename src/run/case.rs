@@ -22,7 +22,7 @@ use crate::run::server_memory::ServerMemory;
 use crate::run::sink::ResultSink;
 use crate::run::{EarlyEnd, Inspection, Inspector, RunContext, RunEvent};
 use crate::time::{Schedule, now_ns};
-use crate::tls::{Identity, ServerTls, TlsSettings};
+use crate::tls::{HTTP_2, Identity, ServerTls, TlsSettings};
 use crate::transport::{AnySeries, Mount};
 use crate::units::SECOND_NS;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -270,7 +270,8 @@ impl Coordinator<'_> {
         let path = series.path.clone();
         let bundled = self.server().is_bundled();
         let credentials = self.server().credentials().cloned();
-        let target = Target { authority, credentials, path, bundled };
+        let tls = self.plan.tls_of(series).is_some();
+        let target = Target { authority, credentials, path, bundled, tls };
         for shard in &self.case.drivers {
             let start = DriverStart {
                 case: self.case.index,
@@ -283,7 +284,10 @@ impl Coordinator<'_> {
                 feed: self.plan.feed.among(self.case.clients),
                 message: self.plan.message.clone().filter(|_| !self.case.floor && !bundled),
                 dialers: dialers.clone(),
-                tls: self.plan.tls_of(series).filter(|_| !self.case.floor).cloned(),
+                tls: self.plan.tls_of(series).filter(|_| !self.case.floor).map(|tls| {
+                    let http2 = series.settings.is_http2();
+                    if http2 { tls.offering(HTTP_2) } else { tls.clone() }
+                }),
                 server_certificate: self
                     .own_tls
                     .as_ref()

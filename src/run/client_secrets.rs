@@ -197,6 +197,7 @@ pub(crate) fn find_in_any_head(template: &str, value: &str, head: &[u8], cut: bo
         credentials: None,
         path: template.into(),
         bundled: false,
+        tls: false,
     };
     let mut request = RequestParts::of_head(&RequestHead::Minimal, &target);
     request.set("X-Aa", Template::new(template));
@@ -218,6 +219,7 @@ mod tests {
             credentials: None,
             path: path.into(),
             bundled: false,
+            tls: false,
         };
         let mut request = RequestParts::of_head(&RequestHead::Minimal, &target);
         fields.iter().for_each(|(name, value)| request.set(name, Template::new(value)));

@@ -81,6 +81,7 @@ impl ExternalServer {
             credentials: at.credentials.clone(),
             path: series.path.clone(),
             bundled: false,
+            tls: tls.is_some(),
         };
         let ready = ReadyRequest::new(start.ready_path.as_deref(), series, target, tls)?;
         let feed = (!plan.rate_unknown).then_some(&plan.feed);

@@ -7,79 +7,28 @@
 use crate::feed::Topic;
 use crate::net::tls_layer::TlsLayer;
 use crate::net::{Connection, TlsServer};
-use crate::server::body::{Body, only_get, plain};
+use crate::server::Limits;
 use crate::server::deferred_eof::DeferredEof;
-use crate::server::open_connections::{
-    CloseRequest, ConnectionState, OpenConnection, OpenConnections,
-};
-use crate::server::pages::Pages;
+use crate::server::http2;
+use crate::server::open_connections::{CloseRequest, ConnectionState, OpenConnection};
 use crate::server::peer::Peer;
-use crate::server::routes::{Answer, Routes, TakeOver, Upgraded};
-use crate::server::server_thread::ServerThread;
-use crate::server::simple_request::{SharedBuffers, SimpleEnd, SimpleRequests};
-use crate::server::{Config, Limits, post};
-use crate::time::now_ns;
+use crate::server::requests::{ConnectionContext, RequestContext};
+use crate::server::routes::{TakeOver, Upgraded};
+use crate::server::simple_request::{SimpleEnd, SimpleRequests};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use http_body_util::Either;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
-/// A body up to this size is copied behind its head and written with it; a larger one is written
-/// without a copy.
-const FLAT_BYTES: u32 = 1024;
 const HEAD_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-/// What the connections of a thread share.
-pub(crate) struct ConnectionContext {
-    http: http1::Builder,
-    buffers: RefCell<SharedBuffers>,
-    routes: Routes,
-    pages: Option<Arc<Pages>>,
-    tls: Option<TlsServer>,
-    thread: Rc<ServerThread>,
-    connections: Rc<OpenConnections>,
-    limits: Limits,
-}
-
-impl ConnectionContext {
-    pub(crate) fn new(
-        config: &Config,
-        thread: Rc<ServerThread>,
-        routes: Routes,
-        connections: Rc<OpenConnections>,
-    ) -> ConnectionContext {
-        let mut http = http1::Builder::new();
-        http.title_case_headers(true)
-            .auto_date_header(false)
-            // A client that ends TCP while its request is held, or within a response that never
-            // ends, has gone; see `deferred_eof` for one that ends it before its answer.
-            .half_close(false)
-            // A record for head and body.
-            .writev(config.feed.spec.payload_bytes > FLAT_BYTES && config.tls.is_none())
-            .max_header_size(config.limits.head_bytes);
-        let buffers = RefCell::default();
-        let tls = config.tls.clone().map(TlsServer::new);
-        let limits = config.limits;
-        let pages = config.pages.clone();
-        ConnectionContext { http, buffers, routes, pages, tls, thread, connections, limits }
-    }
-}
 
 /// Serves an accepted connection to its end. One for which TLS cannot begin is closed.
 pub(crate) fn accept(stream: TcpStream, address: SocketAddr, context: &Rc<ConnectionContext>) {
@@ -153,6 +102,15 @@ async fn serve_http(
                 SimpleEnd::Other(bytes) => other = bytes,
             }
         }
+        if http2::begins(&other) {
+            // In a box of its own: its size is no other connection's.
+            let serving = http2::serve(stream, other, peer.topic, &state, &context);
+            let (ended, reason) = Box::pin(serving).await;
+            if let Some(stream) = ended {
+                Box::pin(close(stream, context.limits, reason)).await;
+            }
+            return None;
+        }
         // In a box of its own: most of the time there is none.
         let hyper = Box::pin(serve_by_hyper(stream, other, &peer, &state, &context));
         match hyper.await {
@@ -184,12 +142,7 @@ async fn serve_by_hyper(
     state: &Rc<ConnectionState>,
     context: &Rc<ConnectionContext>,
 ) -> HyperEnd {
-    let requests = Rc::new(RequestContext {
-        context: context.clone(),
-        peer: peer.clone(),
-        state: state.clone(),
-        take_over: Cell::new(None),
-    });
+    let requests = Rc::new(RequestContext::new(context.clone(), peer.clone(), state.clone()));
     let io = TokioIo::new(DeferredEof::new(stream, first, state.clone()));
     let mut connection = context.http.serve_connection(io, requests.clone());
     let mut idle = false;
@@ -245,104 +198,4 @@ async fn close(mut stream: Connection, limits: Limits, reason: Option<CloseReque
     };
     // Whether the client ended or the time is up, the socket is closed now.
     let _ = tokio::time::timeout(limits.linger, rest).await;
-}
-
-/// What a connection's requests share.
-struct RequestContext {
-    context: Rc<ConnectionContext>,
-    peer: Rc<Peer>,
-    state: Rc<ConnectionState>,
-    take_over: Cell<Option<TakeOver>>,
-}
-
-/// Answers requests by the routes.
-impl Service<Request<Incoming>> for RequestContext {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = AnswerFuture;
-
-    fn call(&self, request: Request<Incoming>) -> AnswerFuture {
-        let RequestContext { context, peer, state, take_over: upgrade } = self;
-        let is_post = request.method() == Method::POST;
-        // What is measured goes first.
-        let pages =
-            context.pages.as_ref().filter(|_| context.routes.at(request.uri().path()).is_none());
-        let of_page = pages.and_then(|pages| pages.answer(&request, peer));
-        let of_route = |request: Request<Incoming>| match context.routes.at(request.uri().path()) {
-            // Whatever the transport, a message for all goes the same way.
-            Some(_) if is_post && peer.thread.feed.get().spec.workload.is_shared() => {
-                post::receive(request, peer)
-            }
-            Some(endpoint) if is_post => endpoint.post(request, peer),
-            Some(_) if request.method() != Method::GET => Answer::Now(only_get()),
-            Some(endpoint) => endpoint.answer(&request, peer),
-            None => Answer::Now(unknown_path(&context.routes)),
-        };
-        let answer = of_page.unwrap_or_else(|| of_route(request));
-        state.begin_request(match &answer {
-            Answer::Later(_) => true,
-            // A stream is never idle; its end is the connection's.
-            Answer::Now(response) => matches!(response.body(), Either::Right(_)),
-            Answer::Upgrade(..) => false,
-        });
-        let answer = match answer {
-            Answer::Now(response) => AnswerFuture::Now(Some(response)),
-            Answer::Later(held) => AnswerFuture::Later(held, state.clone()),
-            Answer::Upgrade(response, take_over) => {
-                upgrade.set(Some(take_over));
-                AnswerFuture::Now(Some(response))
-            }
-        };
-        let injected = peer.thread.injector.is_some();
-        if injected { inject_faults(answer, self) } else { answer }
-    }
-}
-
-/// Returns the same answer as a server with faults gives it.
-fn inject_faults(answer: AnswerFuture, context: &RequestContext) -> AnswerFuture {
-    let thread = context.peer.thread.clone();
-    let with_faults = async move {
-        // It never fails.
-        let Ok(mut response) = answer.await;
-        if let Some(injector) = &thread.injector {
-            let leaves_ns = now_ns().saturating_add(injector.delay_ns());
-            injector.answer(&mut response);
-            // May be woken early, together with all other sleepers.
-            while !thread.timer.until(leaves_ns).await {}
-        }
-        response
-    };
-    AnswerFuture::Later(Box::pin(with_faults), context.state.clone())
-}
-
-/// An answer on its way.
-enum AnswerFuture {
-    Now(Option<Response<Body>>),
-    Later(LocalBoxFuture<'static, Response<Body>>, Rc<ConnectionState>),
-}
-
-impl Future for AnswerFuture {
-    type Output = Result<Response<Body>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut *self {
-            AnswerFuture::Now(response) => match response.take() {
-                Some(response) => Poll::Ready(Ok(response)),
-                None => Poll::Pending,
-            },
-            AnswerFuture::Later(held, state) => held.as_mut().poll(cx).map(|response| {
-                // A stream is never idle.
-                if matches!(response.body(), Either::Left(_)) {
-                    state.end_request();
-                }
-                Ok(response)
-            }),
-        }
-    }
-}
-
-/// 404 with the known paths.
-fn unknown_path(routes: &Routes) -> Response<Body> {
-    let paths = routes.paths().join("\n  ");
-    plain(StatusCode::NOT_FOUND, format!("nothing answers here; known paths:\n  {paths}\n"))
 }

@@ -9,7 +9,9 @@
 //! | `thread`, `server_thread` | one thread: its runtime, its commands, draining; what it shares |
 //! | `open_connections` | its connections: their bytes, their limits |
 //! | `connection` | one connection: HTTP, then perhaps another protocol |
+//! | `requests` | how a request is answered |
 //! | `simple_request` | polls, which are answered without hyper |
+//! | `http2` | a connection of HTTP/2, by hyper |
 //! | `deferred_eof` | when hyper sees the end of a client's stream, and when it is idle |
 //! | `routes`, `body`, `response_head`, `streaming_response`, `post` | what endpoints are made of |
 //! | `peer`, `subscription` | a client, and its position in what is published |
@@ -22,11 +24,13 @@ mod broadcast_hub;
 mod connection;
 mod deferred_eof;
 pub(crate) mod fault_injection;
+mod http2;
 mod listener;
 mod open_connections;
 pub(crate) mod pages;
 mod peer;
 pub(crate) mod post;
+mod requests;
 pub(crate) mod response_head;
 mod routes;
 mod server_thread;

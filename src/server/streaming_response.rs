@@ -4,6 +4,7 @@
 //! Shared by the transports whose messages go out within such a response; how a message is
 //! written is theirs to say. hyper writes the chunk around it.
 
+use crate::feed::PayloadKind;
 use crate::server::body::BodyStream;
 use crate::server::peer::{Peer, last_event_id};
 use crate::server::routes::{Answer, Endpoint};
@@ -26,7 +27,7 @@ pub(crate) struct MessageFormat {
     /// The `Content-Type`.
     pub content_type: &'static str,
     /// Writes one message.
-    pub message: fn(Outgoing) -> Bytes,
+    pub message: fn(Outgoing, PayloadKind) -> Bytes,
     /// What goes out if nothing else did for a while, and after how many nanoseconds; 0 for
     /// never.
     pub heartbeat: (&'static [u8], u64),
@@ -92,7 +93,9 @@ impl HttpBody for StreamingBody {
             if let Some(outgoing) = this.peer.take_due(now) {
                 thread.pushed.set(thread.pushed.get() + u64::from(outgoing.updates));
                 this.beat_ns = this.format.next_beat(now);
-                return Poll::Ready(Some(Ok(Frame::data((this.format.message)(outgoing)))));
+                let kind = thread.feed.get().spec.kind;
+                let message = (this.format.message)(outgoing, kind);
+                return Poll::Ready(Some(Ok(Frame::data(message))));
             }
             if now >= this.beat_ns {
                 this.beat_ns = this.format.next_beat(now);

@@ -1,9 +1,10 @@
 //! One server thread: its runtime, its listener, its commands, its end.
 
 use crate::feed::Feed;
-use crate::server::connection::{self, ConnectionContext};
+use crate::server::connection;
 use crate::server::fault_injection::Stall;
 use crate::server::open_connections::{CloseRequest, OpenConnections, sweep_period};
+use crate::server::requests::ConnectionContext;
 use crate::server::routes::Routes;
 use crate::server::server_thread::ServerThread;
 use crate::server::{Config, ServerCommand, Totals, listener};

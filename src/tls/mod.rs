@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 /// The protocol that requests are made of, as ALPN names it (RFC 7301 §6).
 pub(crate) const HTTP_1_1: &str = "http/1.1";
+/// HTTP/2 over TLS (RFC 9113 §3.2).
+pub(crate) const HTTP_2: &str = "h2";
 /// The host name of the bundled server's own certificate.
 pub(crate) const OWN_NAME: &str = "localhost";
 

@@ -1,7 +1,7 @@
 //! The configuration of the reference server, and the certificate that it has of its own.
 
 use crate::tls::settings::TlsVersion;
-use crate::tls::{HTTP_1_1, OWN_NAME, files, provider, versions};
+use crate::tls::{HTTP_1_1, HTTP_2, OWN_NAME, files, provider, versions};
 use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -93,7 +93,7 @@ pub(crate) fn server_config(tls: &ServerTls) -> Result<Arc<ServerConfig>, String
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .map_err(|error| format!("the certificate and its key cannot be used: {error}"))?;
-    config.alpn_protocols = vec![HTTP_1_1.as_bytes().to_vec()];
+    config.alpn_protocols = [HTTP_2, HTTP_1_1].map(|name| name.as_bytes().to_vec()).into();
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     if *resumption {
         config.ticketer = rustls::crypto::ring::Ticketer::new()

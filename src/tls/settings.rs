@@ -62,6 +62,11 @@ impl Default for TlsSettings {
 }
 
 impl TlsSettings {
+    /// Returns the same settings, by which this protocol alone is offered.
+    pub(crate) fn offering(&self, protocol: &str) -> TlsSettings {
+        TlsSettings { alpn: vec![protocol.to_owned()], ..self.clone() }
+    }
+
     /// Returns the bytes of a record around its data, if both sides are this program.
     pub fn record_bytes(&self) -> u64 {
         match self.version {

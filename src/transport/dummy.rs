@@ -6,7 +6,7 @@ use crate::client::ClientHalf;
 use crate::client::requests::Requests;
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::config::Fields;
-use crate::feed::Spec;
+use crate::feed::{PayloadKind, Spec};
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
 use crate::protocol::http1::Target;
@@ -55,13 +55,13 @@ impl Series for Params {
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let request = RequestSettings::from(RequestHead::Minimal);
         let parts = request.request(target, None);
-        let requests = Requests::new(parts, &request.options, &target.authority)?;
+        let requests = Requests::new(parts, &request.options, target)?;
         let decoder = || MarkDecoder { after_mark: false };
         Ok(StreamClients::client_half(requests, self.reconnect_ns, feed, decoder))
     }
 }
 
-fn marked(outgoing: Outgoing) -> Bytes {
+fn marked(outgoing: Outgoing, _: PayloadKind) -> Bytes {
     [b"!", &outgoing.bytes[..]].concat().into()
 }
 

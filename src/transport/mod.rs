@@ -21,6 +21,7 @@ use crate::predict::{Model, SeriesContext};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::{RequestOptions, RequestSettings};
 use crate::protocol::http1::request_parts::RequestParts;
+use crate::protocol::http2::options::Http2Settings;
 use crate::record::TransportKind;
 use crate::server::Routes;
 use serde::de::{DeserializeOwned, Error};
@@ -82,6 +83,14 @@ pub trait Series: Settings {
     /// The settings of its HTTP requests; `None` if it sends no usual ones.
     fn request_settings(&self) -> Option<&RequestSettings> {
         None
+    }
+    /// How its requests go over HTTP/2; `None` for HTTP/1.1.
+    fn http2(&self) -> Option<&Http2Settings> {
+        self.request_settings()?.options.http2.as_ref()
+    }
+    /// Whether its requests go over HTTP/2.
+    fn is_http2(&self) -> bool {
+        self.http2().is_some()
     }
     /// The media type that its requests ask for (`Accept`); `None` for any.
     fn accept(&self) -> Option<&'static str> {
@@ -181,6 +190,12 @@ impl SeriesShape {
     fn pushed(context: &SeriesContext, model: Model, interval_ns: u64) -> SeriesShape {
         let model = context.target.bundled.then_some(model);
         SeriesShape { paced: false, interval_ns, model, connection_each_turn: false }
+    }
+
+    /// The same of a series over HTTP/2, if it is one: arithmetic does not know what its clients' own messages cost.
+    fn over_http2(self, is_http2: bool) -> SeriesShape {
+        let model = self.model.filter(|model| !is_http2 || model.sending.is_none());
+        SeriesShape { model, ..self }
     }
 }
 
@@ -445,7 +460,13 @@ mod tests {
 
     fn context(series: &AnySeries, feed: Spec) -> SeriesContext {
         let path = series.transport().path.to_owned();
-        let target = Target { authority: "h:1".to_owned(), credentials: None, path, bundled: true };
+        let target = Target {
+            authority: "h:1".to_owned(),
+            credentials: None,
+            path,
+            bundled: true,
+            tls: false,
+        };
         SeriesContext { feed, target, delay_ns: 50_000_000, clients: 10 }
     }
 }

@@ -10,6 +10,7 @@ use crate::plan::{
 };
 use crate::predict::{Exchange, Model};
 use crate::protocol::http1::position::PositionSettings;
+use crate::protocol::http2::message::request_fields;
 use crate::protocol::template::Template;
 use crate::record::Part;
 use crate::secret::redact;
@@ -164,7 +165,11 @@ fn series_fact(plan: &Plan, series: &PlannedSeries) -> String {
         (true, interval) => format!("every {}", ns(interval)),
         (false, _) => "when there is an update".to_owned(),
     };
-    let connection = if series.connection_each_turn { ", a new connection each time" } else { "" };
+    let connection = match series.settings.http2() {
+        Some(http2) => format!(", {http2}"),
+        None if series.connection_each_turn => ", a new connection each time".to_owned(),
+        None => String::new(),
+    };
     let at = match &series.server {
         Some(server) => format!(" at {}", server_fact(server)),
         None if path.is_empty() => String::new(),
@@ -217,6 +222,9 @@ pub(super) fn requests(plan: &Plan) -> Vec<(String, String)> {
             parts.set("Sec-WebSocket-Key", Template::literal(SOME_KEY));
         }
         let mut text = parts.to_string();
+        if let Some(fields) = fields_of(plan, series, &text) {
+            text = fields;
+        }
         let options = series.settings.options()?;
         if let Some(data) = &options.data {
             let again =
@@ -234,6 +242,15 @@ pub(super) fn requests(plan: &Plan) -> Vec<(String, String)> {
         Some((series.label.clone(), redact(&text).into_owned()))
     });
     requests.collect()
+}
+
+/// The fields of a request that goes over HTTP/2, a line each; `None` of one that does not.
+fn fields_of(plan: &Plan, series: &PlannedSeries, head: &str) -> Option<String> {
+    series.settings.http2()?;
+    let fields = request_fields(head.as_bytes(), plan.tls_of(series).is_some())?;
+    let line =
+        |(name, value): (&str, &[u8])| format!("{name}: {}\n", String::from_utf8_lossy(value));
+    Some(fields.iter_text().map(line).collect())
 }
 
 /// What a case is called in every table.

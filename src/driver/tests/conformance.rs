@@ -39,6 +39,7 @@ fn run(address: SocketAddr, path: String) -> bool {
         credentials: None,
         path: path.clone(),
         bundled: false,
+        tls: false,
     };
     let Ok(ClientHalf::Machines(clients)) = series.client_half(&target, &Spec::PLAIN) else {
         panic!("no machines")

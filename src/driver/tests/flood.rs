@@ -71,8 +71,13 @@ fn a_flood_is_read_in_turns() {
     let json = serde_json::json!({"transport": "streaming", "params": {
         "request": "minimal", "reconnect_ns": 1_000_000_000}});
     let series: AnySeries = serde_json::from_value(json).expect("settings of a stream");
-    let target =
-        Target { authority: "h".into(), credentials: None, path: "/".into(), bundled: false };
+    let target = Target {
+        authority: "h".into(),
+        credentials: None,
+        path: "/".into(),
+        bundled: false,
+        tls: false,
+    };
     let Ok(ClientHalf::Machines(clients)) = series.client_half(&target, &Spec::PLAIN) else {
         panic!("no machines")
     };

@@ -103,8 +103,13 @@ fn set_up(transport: &str, early: Early) -> (Vec<(ClientError, u64)>, bool, usiz
     };
     let json = serde_json::json!({"transport": transport, "params": params});
     let series: AnySeries = serde_json::from_value(json).expect("settings of a series");
-    let target =
-        Target { authority: "h".into(), credentials: None, path: "/".into(), bundled: false };
+    let target = Target {
+        authority: "h".into(),
+        credentials: None,
+        path: "/".into(),
+        bundled: false,
+        tls: false,
+    };
     let Ok(ClientHalf::Machines(clients)) = series.client_half(&target, &Spec::PLAIN) else {
         panic!("no machines")
     };

@@ -319,6 +319,13 @@ impl RecordLayer for TlsLayer {
     fn take_failure(&mut self) -> Option<ClientError> {
         self.untold.take()
     }
+    fn has_chosen(&self, protocol: &[u8]) -> bool {
+        let chosen = match &self.side {
+            TlsSide::Client(client, ..) => client.alpn_protocol(),
+            TlsSide::Server(server) => server.alpn_protocol(),
+        };
+        chosen == Some(protocol)
+    }
     fn is_truncated(&self) -> bool {
         self.ends.down && !self.ends.notified
     }

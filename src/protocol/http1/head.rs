@@ -355,6 +355,7 @@ mod tests {
             credentials: None,
             path: path.to_owned(),
             bundled: true,
+            tls: false,
         }
     }
 

@@ -40,6 +40,9 @@ pub struct Target {
     pub path: String,
     /// True if the reference server answers.
     pub bundled: bool,
+    /// Whether requests go over TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls: bool,
 }
 
 /// Returns a number in digits alone.

@@ -63,6 +63,7 @@ mod tests {
                 credentials: None,
                 path: CHAPTER_PATH.to_owned(),
                 bundled: true,
+                tls: false,
             };
             let bytes = head.render(&target);
             let two = [bytes.clone(), bytes.clone()].concat();

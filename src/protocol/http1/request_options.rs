@@ -9,6 +9,7 @@ use crate::protocol::http1::content_coding::{AcceptEncoding, Codings, ContentCod
 use crate::protocol::http1::head::{self, RequestHead};
 use crate::protocol::http1::request_parts::RequestParts;
 use crate::protocol::http1::success::SuccessStatuses;
+use crate::protocol::http2::options::Http2Settings;
 use crate::protocol::template::Template;
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +126,9 @@ pub struct RequestOptions {
     /// The data of the clients' own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<ClientData>,
+    /// How they go over HTTP/2; `None` for HTTP/1.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http2: Option<Http2Settings>,
 }
 
 fn is_zero(n: &u8) -> bool {
@@ -179,6 +183,11 @@ impl RequestOptions {
             fields.report(&ACCEPT_ENCODING, "`headers` has Accept-Encoding, too; write it once");
         }
         RequestOptions { accept_encoding, ..self }
+    }
+
+    /// Reads how they go over HTTP/2, too.
+    fn with_http2(self, fields: &mut Fields) -> RequestOptions {
+        RequestOptions { http2: Http2Settings::read(fields), ..self }
     }
 
     /// Reads `status`, too.
@@ -299,7 +308,8 @@ impl RequestSettings {
     pub(crate) fn read(fields: &mut Fields) -> Option<RequestSettings> {
         let head = head::read_request(fields);
         let options = RequestOptions::read(fields).with_redirects(fields).with_status(fields);
-        Some(RequestSettings { head: head?, options: options.with_encoding(fields) })
+        let options = options.with_encoding(fields).with_http2(fields);
+        Some(RequestSettings { head: head?, options })
     }
 
     /// Reads those of an answer that never ends, and reports a coding that cannot be read of one.
@@ -342,7 +352,7 @@ impl RequestSettings {
     /// Whether arithmetic knows its bytes: the reference server answers, and all clients send the
     /// same.
     pub(crate) fn is_predicted(&self, target: &Target) -> bool {
-        target.bundled && self.request(target, None).is_constant()
+        target.bundled && self.options.http2.is_none() && self.request(target, None).is_constant()
     }
 
     /// Returns the request of a poll or of a stream. `media` is the media type that
@@ -471,6 +481,7 @@ mod tests {
             credentials: None,
             path: path.to_owned(),
             bundled: true,
+            tls: false,
         }
     }
 

@@ -274,8 +274,13 @@ mod tests {
     use crate::protocol::http1::cookies::CookieSource;
 
     fn parts(path: &str) -> RequestParts {
-        let target =
-            Target { authority: "h".into(), credentials: None, path: path.into(), bundled: false };
+        let target = Target {
+            authority: "h".into(),
+            credentials: None,
+            path: path.into(),
+            bundled: false,
+            tls: false,
+        };
         RequestParts::of_head(&RequestHead::Minimal, &target)
     }
 
@@ -288,8 +293,13 @@ mod tests {
         for (bundled, file) in
             [(true, ""), (false, ""), (false, "GET /a?b HTTP/1.1\r\nHost:h\r\nA:  {x} \r\n\r\n")]
         {
-            let target =
-                Target { authority: "h:1".into(), credentials: None, path: "/p".into(), bundled };
+            let target = Target {
+                authority: "h:1".into(),
+                credentials: None,
+                path: "/p".into(),
+                bundled,
+                tls: false,
+            };
             let mut heads = vec![RequestHead::Chapter, RequestHead::Minimal];
             heads.extend((!file.is_empty()).then(|| RequestHead::File(file.to_owned())));
             for head in heads {

@@ -1,19 +1,23 @@
-//! Reads one HTTP/1.1 response (RFC 9112) in whatever pieces it comes, and counts every byte by the
-//! layer that it belongs to.
+//! Reads one HTTP/1.1 response (RFC 9112) in whatever pieces it comes, or one that comes in frames of HTTP/2
+//! (RFC 9113 §8.1), and counts every byte by the layer that it belongs to.
 //!
 //! httparse parses the head. The body is not kept, but given [piece by piece](Response::feed_with).
 
+use crate::protocol::answer_input::{AnswerBody, AnswerFields, AnswerFrame, AnswerInput};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::{Codings, ContentCoding, codings};
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
-use crate::protocol::http1::other_protocol::{FirstBytes, OtherProtocol};
+use crate::protocol::http1::other_protocol::OtherProtocol;
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{chars_without_line_ends, decimal, refuses};
 use crate::secret::redact_fields;
+use body_framing::{BodyFraming, head_problem};
+pub(crate) use body_framing::{has_transfer_coding, lenient};
 use state::{FramingFault, SizeLine, State};
 use std::rc::Rc;
 
+mod body_framing;
 mod state;
 
 #[cfg(test)]
@@ -82,6 +86,23 @@ pub struct HeadFacts {
 }
 
 impl HeadFacts {
+    /// Notes what a field says. `date` finds the field that says when the answer was made.
+    fn note<'a>(&mut self, name: &str, value: &[u8], date: impl Fn() -> Option<&'a [u8]>) {
+        if name.eq_ignore_ascii_case("content-type") {
+            self.media = MediaType::of(value);
+        } else if name.eq_ignore_ascii_case("content-encoding") {
+            for coding in codings(value) {
+                let first = !self.compressed;
+                self.compressed = true;
+                self.coding = ContentCoding::named(coding).filter(|_| first);
+            }
+        } else if name.eq_ignore_ascii_case("set-cookie") {
+            self.sets_cookie = true;
+        } else if name.eq_ignore_ascii_case("retry-after") {
+            self.retry_after = RetryAfter::of(value, date);
+        }
+    }
+
     /// Whether the body is an event stream.
     #[inline]
     pub fn is_event_stream(&self) -> bool {
@@ -119,8 +140,8 @@ pub enum UnitPiece<'a> {
     Body(BodyPiece<'a>),
     /// A byte of the line end after a chunk's data.
     LineEnd,
-    /// Another byte of chunked framing.
-    Framing,
+    /// So many other bytes of chunked framing, or of what is around the bytes of a frame.
+    Framing(u64),
 }
 
 /// What one response was made of, in bytes.
@@ -156,11 +177,11 @@ impl WantedFields {
         WantedFields { names, values: Vec::new() }
     }
 
-    fn read(&mut self, fields: &[httparse::Header<'_>]) {
+    fn read<'a>(&mut self, fields: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) {
         let value = |name: &String| {
-            let mut fields = fields.iter();
-            let field = fields.find(|field| field.name.eq_ignore_ascii_case(name));
-            field.map(|field| field.value.to_vec()).unwrap_or_default()
+            let mut fields = fields.clone();
+            let field = fields.find(|(other, _)| other.eq_ignore_ascii_case(name));
+            field.map(|(_, value)| value.to_vec()).unwrap_or_default()
         };
         self.values = self.names.iter().map(value).collect();
     }
@@ -271,8 +292,8 @@ impl Response {
     ///
     /// # Errors
     /// [`Malformed`] if it is none; the response must not be used any more.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
-        self.feed_with(bytes, |_| {})
+    pub fn feed<'a>(&mut self, input: impl Into<AnswerInput<'a>>) -> Result<usize, Malformed> {
+        self.feed_with(input, |_| {})
     }
 
     /// Like [`Response::feed`], and calls `on` with each piece of the body.
@@ -280,11 +301,15 @@ impl Response {
     /// # Errors
     /// [`Malformed`] if it is none; `on` has got the pieces before the error.
     #[inline]
-    pub fn feed_with(
+    pub fn feed_with<'a>(
         &mut self,
-        mut bytes: &[u8],
+        input: impl Into<AnswerInput<'a>>,
         mut on: impl FnMut(BodyPiece<'_>),
     ) -> Result<usize, Malformed> {
+        let mut bytes = match input.into() {
+            AnswerInput::Bytes(bytes) => bytes,
+            AnswerInput::Frame(frame) => return self.feed_frame(&frame, &mut on),
+        };
         let all = bytes.len();
         bytes = &bytes[self.skip_stray(bytes)..];
         while !bytes.is_empty() && self.state != State::Done {
@@ -300,7 +325,14 @@ impl Response {
     ///
     /// # Errors
     /// [`Malformed`] if it is none.
-    pub fn feed_head(&mut self, mut bytes: &[u8]) -> Result<usize, Malformed> {
+    pub fn feed_head<'a>(&mut self, input: impl Into<AnswerInput<'a>>) -> Result<usize, Malformed> {
+        let mut bytes = match input.into() {
+            AnswerInput::Bytes(bytes) => bytes,
+            AnswerInput::Frame(AnswerFrame::Body(_)) => return Ok(0),
+            AnswerInput::Frame(AnswerFrame::Fields(fields)) => {
+                return self.feed_fields(&fields).map(|()| 1);
+            }
+        };
         let all = bytes.len();
         bytes = &bytes[self.skip_stray(bytes)..];
         while !bytes.is_empty() && self.state == State::Head {
@@ -340,17 +372,34 @@ impl Response {
     /// # Errors
     /// [`Malformed`] if it is none; `on` has got the pieces before the error.
     #[inline]
-    pub fn feed_unit(
+    pub fn feed_unit<'a>(
         &mut self,
-        bytes: &[u8],
+        input: impl Into<AnswerInput<'a>>,
         mut on: impl FnMut(UnitPiece<'_>),
     ) -> Result<usize, Malformed> {
+        let bytes = match input.into() {
+            AnswerInput::Bytes(bytes) => bytes,
+            AnswerInput::Frame(AnswerFrame::Fields(fields)) => {
+                let framing = self.parts.framing;
+                self.feed_fields(&fields)?;
+                on(UnitPiece::Framing(self.parts.framing - framing));
+                self.parts.framing = framing;
+                return Ok(1);
+            }
+            AnswerInput::Frame(AnswerFrame::Body(body)) => {
+                // The header of a frame is before its bytes, as the size of a chunk is.
+                on(UnitPiece::Framing(body.framing_bytes));
+                let body = AnswerBody { framing_bytes: 0, ..body };
+                self.feed_body(&body, &mut |piece| on(UnitPiece::Body(piece)))?;
+                return Ok(1);
+            }
+        };
         let mut used = 0;
         while used < bytes.len() && self.state != State::Done {
             let line_end = self.is_ending_chunk();
             used += self.step(&bytes[used..], &mut |piece| on(UnitPiece::Body(piece)))?;
             if std::mem::take(&mut self.parts.framing) > 0 {
-                on(if line_end { UnitPiece::LineEnd } else { UnitPiece::Framing });
+                on(if line_end { UnitPiece::LineEnd } else { UnitPiece::Framing(1) });
             }
             if !self.is_mid_chunk() {
                 break;
@@ -417,6 +466,85 @@ impl Response {
         matches!(self.state, State::ChunkEnd(_))
     }
 
+    /// Reads what a frame of HTTP/2 brought.
+    fn feed_frame(
+        &mut self,
+        frame: &AnswerFrame<'_>,
+        on: &mut impl FnMut(BodyPiece<'_>),
+    ) -> Result<usize, Malformed> {
+        match frame {
+            AnswerFrame::Fields(fields) => self.feed_fields(fields)?,
+            AnswerFrame::Body(body) => self.feed_body(body, on)?,
+        }
+        Ok(1)
+    }
+
+    /// Reads fields: of the answer, of an interim one before it, or of its trailer section.
+    fn feed_fields(&mut self, input: &AnswerFields<'_>) -> Result<(), Malformed> {
+        let AnswerFields { fields, status, block_bytes, framing_bytes, ends } = *input;
+        self.parts.framing += framing_bytes;
+        if status == 0 {
+            // As of chunks, trailers are framing.
+            self.parts.framing += block_bytes;
+            return self.end_frames(ends);
+        }
+        self.parts.heads += block_bytes;
+        self.parts.head_chars += block_bytes;
+        if (100..200).contains(&status) {
+            return Ok(());
+        }
+        let fields = fields.iter_text();
+        let mut facts = HeadFacts::default();
+        let mut length = None;
+        for (name, value) in fields.clone() {
+            if name == "content-length" {
+                length = Some(decimal(value).ok_or(Malformed)?);
+            } else {
+                facts.note(name, value, || {
+                    fields.clone().find(|(name, _)| *name == "date").map(|(_, value)| value)
+                });
+            }
+        }
+        self.take_head(status, facts, fields);
+        self.state = State::Frames(length);
+        self.end_frames(ends)
+    }
+
+    /// Reads bytes of a body that comes in frames.
+    fn feed_body(
+        &mut self,
+        input: &AnswerBody<'_>,
+        on: &mut impl FnMut(BodyPiece<'_>),
+    ) -> Result<(), Malformed> {
+        let State::Frames(left) = self.state else { return Err(Malformed) };
+        self.parts.framing += input.framing_bytes;
+        let bytes = input.bytes.len() as u64;
+        let left = match left {
+            Some(left) => Some(left.checked_sub(bytes).ok_or(Malformed)?),
+            None => None,
+        };
+        self.state = State::Frames(left);
+        if bytes > 0 {
+            // Where frames end means nothing (RFC 9113 §8.1): others on the way may cut a body elsewhere.
+            self.body(input.bytes, bytes, |bytes| on(BodyPiece::Plain(bytes)));
+        }
+        self.end_frames(input.ends)
+    }
+
+    /// The answer has ended, if it `ends` here, and has had as many bytes as it said (RFC 9113 §8.1.1).
+    fn end_frames(&mut self, ends: bool) -> Result<(), Malformed> {
+        if !ends {
+            return Ok(());
+        }
+        if let State::Frames(Some(1..)) = self.state
+            && self.parts.payload > 0
+        {
+            return Err(Malformed);
+        }
+        self.state = State::Done;
+        Ok(())
+    }
+
     #[inline]
     fn step(
         &mut self,
@@ -452,6 +580,8 @@ impl Response {
                 self.parts.framing += 1;
                 Ok(1)
             }
+            // Bytes that are in no frame.
+            State::Frames(_) => Err(Malformed),
             State::Done => Ok(0),
         }
     }
@@ -491,6 +621,34 @@ impl Response {
         Ok(bytes.len())
     }
 
+    /// A head has come whole: keeps what is wanted of it.
+    fn take_head<'a>(
+        &mut self,
+        status: u16,
+        facts: HeadFacts,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+    ) {
+        self.status = status;
+        self.facts = facts;
+        let unreadable = facts.compressed && self.coding().is_none();
+        let unwanted = unreadable
+            || self.wants_event_stream && !facts.is_event_stream()
+            || self.wants_switch && status != 101;
+        self.text = (refuses(status) || unwanted).then(|| {
+            let cookies = set_cookies(fields.clone());
+            Box::new(AnswerText::new(fields.clone(), cookies.as_deref()))
+        });
+        if self.wants_switch && status == 101 {
+            self.text = AnswerText::of_selection(fields.clone()).map(Box::new);
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.read(fields.clone());
+        }
+        if self.wants_cookies {
+            self.cookies = set_cookies(fields);
+        }
+    }
+
     /// Notes why a head cannot be read.
     fn reject(&mut self, problem: AnswerProblem, head: &[u8]) -> Malformed {
         self.problem = Some(problem);
@@ -517,7 +675,7 @@ impl Response {
         };
         let status = response.code.ok_or(Malformed)?;
         let framing =
-            Framing::of(&response, bytes).map_err(|problem| self.reject(problem, bytes))?;
+            BodyFraming::of(&response, bytes).map_err(|problem| self.reject(problem, bytes))?;
         self.parts.heads += len as u64;
         self.parts.head_chars += chars_without_line_ends(&bytes[..len]);
         if (100..200).contains(&status) && status != 101 {
@@ -525,28 +683,9 @@ impl Response {
             self.state = State::Head;
             return Ok(Some(len));
         }
-        self.status = status;
         self.keep_alive = framing.keep_alive;
-        self.facts = framing.facts;
-        let unreadable = framing.facts.compressed && self.coding().is_none();
-        let unwanted = unreadable
-            || self.wants_event_stream && !framing.facts.is_event_stream()
-            || self.wants_switch && status != 101;
-        self.text = (refuses(status) || unwanted).then(|| {
-            let fields = response.headers.iter().map(|field| (field.name, field.value));
-            let cookies = set_cookies(response.headers);
-            Box::new(AnswerText::new(fields, cookies.as_deref()))
-        });
-        if self.wants_switch && status == 101 {
-            let fields = response.headers.iter().map(|field| (field.name, field.value));
-            self.text = AnswerText::of_selection(fields).map(Box::new);
-        }
-        if let Some(wanted) = &mut self.wanted {
-            wanted.read(response.headers);
-        }
-        if self.wants_cookies {
-            self.cookies = set_cookies(response.headers);
-        }
+        let fields = response.headers.iter().map(|field| (field.name, field.value));
+        self.take_head(status, framing.facts, fields);
         if matches!(status, 204 | 304) && framing.chunked {
             self.stray_left = NO_CHUNKS.len() as u8;
         }
@@ -617,141 +756,10 @@ impl KnownHead {
     }
 }
 
-/// How a head says that its body ends (RFC 9112 §6.3) and whether the connection stays (§9.3).
-struct Framing {
-    chunked: bool,
-    length: Option<u64>,
-    keep_alive: bool,
-    facts: HeadFacts,
-}
-
-/// Reads heads as browsers do: blanks before a colon, folded lines and lines that are no fields do
-/// no harm.
-pub(crate) fn lenient() -> httparse::ParserConfig {
-    let mut config = httparse::ParserConfig::default();
-    config
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .allow_multiple_spaces_in_response_status_delimiters(true)
-        .ignore_invalid_headers_in_responses(true);
-    config
-}
-
-/// Returns the number of the line, from 1, at which the parser gives up: the first with which the lines
-/// before it cannot be read.
-fn bad_line(bytes: &[u8]) -> u32 {
-    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-    let ends: Vec<usize> = ends.collect();
-    let before = ends.partition_point(|end| {
-        let mut fields = [const { std::mem::MaybeUninit::uninit() }; HEADERS_LIMIT];
-        let mut response = httparse::Response::new(&mut []);
-        let lines = &bytes[..*end];
-        lenient().parse_response_with_uninit_headers(&mut response, lines, &mut fields).is_ok()
-    });
-    u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-/// Returns the number of the line, from 1, that a part of the head is in.
-fn line_of(bytes: &[u8], part: &str) -> u32 {
-    let at = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr()).min(bytes.len());
-    let before = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
-    u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-/// Returns why a head cannot be read, or `None` if that depends on the bytes to come.
-fn head_problem(bytes: &[u8], error: Option<httparse::Error>) -> Option<AnswerProblem> {
-    // The parser skips empty lines before a head.
-    let first = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
-    let head = &bytes[first.unwrap_or(0)..];
-    let begins = head.iter().zip(b"HTTP/1.").all(|(a, b)| a == b);
-    if !begins {
-        return match OtherProtocol::of_bytes(head) {
-            FirstBytes::Open => None,
-            FirstBytes::Of(protocol) => Some(AnswerProblem::Foreign(Some(protocol))),
-            FirstBytes::OfNone => Some(AnswerProblem::Foreign(None)),
-        };
-    }
-    Some(match error {
-        Some(httparse::Error::TooManyHeaders) => AnswerProblem::ManyFields,
-        // The limit of a head's length was reached.
-        None => AnswerProblem::Long,
-        Some(_) => AnswerProblem::Line(bad_line(bytes)),
-    })
-}
-
-impl Framing {
-    /// Reads the fields.
-    fn of(response: &httparse::Response<'_, '_>, head: &[u8]) -> Result<Framing, AnswerProblem> {
-        let mut framing = Framing {
-            chunked: false,
-            length: None,
-            // HTTP/1.0 closes unless it says otherwise.
-            keep_alive: response.version == Some(1),
-            facts: HeadFacts::default(),
-        };
-        for field in response.headers.iter() {
-            // Not each line is a field: some go on with another, and some are ignored.
-            let line = || line_of(head, field.name);
-            if field.name.eq_ignore_ascii_case("content-length") {
-                let length = decimal(field.value).ok_or_else(|| AnswerProblem::Line(line()))?;
-                if framing.length.is_some_and(|other| other != length) {
-                    return Err(AnswerProblem::Line(line()));
-                }
-                framing.length = Some(length);
-            } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
-                if has_transfer_coding(field.value) {
-                    return Err(AnswerProblem::TransferCoding(line()));
-                }
-                framing.chunked = last_token_is(field.value, b"chunked");
-            } else if field.name.eq_ignore_ascii_case("content-type") {
-                framing.facts.media = MediaType::of(field.value);
-            } else if field.name.eq_ignore_ascii_case("content-encoding") {
-                let facts = &mut framing.facts;
-                for coding in codings(field.value) {
-                    let first = !facts.compressed;
-                    facts.compressed = true;
-                    facts.coding = ContentCoding::named(coding).filter(|_| first);
-                }
-            } else if field.name.eq_ignore_ascii_case("set-cookie") {
-                framing.facts.sets_cookie = true;
-            } else if field.name.eq_ignore_ascii_case("retry-after") {
-                let date = || {
-                    let mut fields = response.headers.iter();
-                    let date = fields.find(|field| field.name.eq_ignore_ascii_case("date"));
-                    date.map(|date| date.value)
-                };
-                framing.facts.retry_after = RetryAfter::of(field.value, date);
-            } else if field.name.eq_ignore_ascii_case("connection") {
-                for token in field.value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-                    if token.eq_ignore_ascii_case(b"close") {
-                        framing.keep_alive = false;
-                    } else if token.eq_ignore_ascii_case(b"keep-alive") {
-                        framing.keep_alive = true;
-                    }
-                }
-            }
-        }
-        Ok(framing)
-    }
-}
-
 /// Returns the cookies that a head sets; `None` if it sets none.
-fn set_cookies(fields: &[httparse::Header<'_>]) -> Option<Box<SetCookies>> {
-    let fields = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("set-cookie"));
-    SetCookies::of(fields.map(|field| field.value))
-}
-
-/// Whether a body with this `Transfer-Encoding` is more than cut into chunks: compressed, which nothing asked for
-/// (RFC 9112 §7.4).
-pub(crate) fn has_transfer_coding(encoding: &[u8]) -> bool {
-    let mut codings = encoding.split(|&b| b == b',').map(<[u8]>::trim_ascii);
-    let plain: [&[u8]; 3] = [b"", b"chunked", b"identity"];
-    codings.any(|coding| !plain.iter().any(|plain| coding.eq_ignore_ascii_case(plain)))
-}
-
-fn last_token_is(value: &[u8], token: &[u8]) -> bool {
-    let last = value.rsplit(|&b| b == b',').next().unwrap_or_default();
-    last.trim_ascii().eq_ignore_ascii_case(token)
+fn set_cookies<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Option<Box<SetCookies>> {
+    let fields = fields.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    SetCookies::of(fields.map(|(_, value)| value))
 }
 
 #[cfg(test)]

@@ -49,6 +49,9 @@ const OTHER_STATUS: &str =
     "Correct the path, or say by `status` in the series that such an answer is a success.";
 const BROKEN: &str = "The server's answers break their protocol, or are not those that were asked for: see the client \
      errors, and what stands between the server and its clients (a proxy).";
+/// HTTP/2 that a client cannot go on with.
+const HTTP_2: &str =
+    "Correct what the client errors say of the server's HTTP/2, or take http_version = \"1.1\".";
 const FRAMES: &str = "Correct the frames that the server, or a proxy before it, sends: the client errors say which rule \
      they break.";
 const ANSWERS: &str = "Let the server answer each message once, and the client alone that has sent it. What is no answer is named by \
@@ -162,6 +165,9 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::ForeignProtocol => Some(FOREIGN),
         ClientErrorKind::NotReady => Some(NOT_READY),
         ClientErrorKind::Frame => Some(FRAMES),
+        ClientErrorKind::Http2 => Some(HTTP_2),
+        // The sentence of the limit says what to do.
+        ClientErrorKind::StreamLimit => None,
         ClientErrorKind::BadHead | ClientErrorKind::LongHead | ClientErrorKind::ManyFields => {
             Some(HEADS)
         }
@@ -170,6 +176,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::NoStream => Some(ENDED),
         ClientErrorKind::UnknownAnswer => Some(ANSWERS),
         ClientErrorKind::Malformed
+        | ClientErrorKind::StreamReset
         | ClientErrorKind::Surplus
         | ClientErrorKind::Unasked
         | ClientErrorKind::Undecodable

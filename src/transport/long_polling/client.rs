@@ -7,13 +7,15 @@ use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::Skipped;
 use crate::client::http::{
-    HeadSize, STREAM_LIMIT_NS, SentRequest, add_response, brings_message, discard_payload,
-    limit_stream, malformed, retry_after_ns, surplus, too_late, unasked,
+    STREAM_LIMIT_NS, SentRequest, add_response, brings_message, discard_payload, limit_stream,
+    malformed, retry_after_ns, surplus, too_late, unasked,
 };
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::rendered_request::HeadSize;
 use crate::client::requests::{Redirected, Requests};
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
+use crate::protocol::answer_input::{AnswerFrame, AnswerInput};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
 use crate::protocol::http1::position::{Position, PositionSettings};
@@ -51,7 +53,7 @@ pub(crate) fn client_half(
     let parts = params.request.request(target, None);
     let semantics = params.pending.semantics().unwrap_or(feed.semantics);
     Ok(ClientHalf::Machines(Rc::new(LongPollingClients(Rc::new(LongPollSettings {
-        requests: Requests::new(parts, &params.request.options, &target.authority)?,
+        requests: Requests::new(parts, &params.request.options, target)?,
         position: params.position.clone(),
         hold_ns: params.hold_ns,
         reconnect_ns: params.reconnect_ns,
@@ -85,7 +87,7 @@ impl MachineClients for LongPollingClients {
             body: None,
             last_body: None,
         };
-        vec![Session::new(core, Box::new(machine), policy)]
+        self.0.requests.sessions(core, Box::new(machine), policy)
     }
 }
 
@@ -131,11 +133,13 @@ impl LongPollMachine {
         // The response is late only after the time that the server may hold it.
         io.begin_exchange(self.shared.hold_ns);
         io.trace(TraceKind::Sent, io.now_ns, None);
-        let newest = self.delivery.newest().filter(|_| !self.used);
+        // Over HTTP/2 the server does not know a client by its connection.
+        let names_newest = !self.used || self.shared.requests.are_http2();
+        let newest = self.delivery.newest().filter(|_| names_newest);
         let more = newest.map(last_event_id).unwrap_or_default();
-        let (sent, size) = self.send(io, more);
+        let sent = self.send(io, more);
         self.used = true;
-        self.asked = size;
+        self.asked = sent.unwrap_or_default();
         self.asked_ns = io.now_ns;
         if let Err(error) = sent {
             io.lose(error);
@@ -143,8 +147,8 @@ impl LongPollMachine {
         sent.is_ok()
     }
 
-    /// Sends a request with further fields. Returns whether it could be sent, and its size.
-    fn send(&mut self, io: &mut Io<'_>, more: String) -> (Result<(), ClientError>, HeadSize) {
+    /// Sends a request with further fields. Returns what it is on the wire.
+    fn send(&mut self, io: &mut Io<'_>, more: String) -> Result<HeadSize, ClientError> {
         let LongPollMachine { shared, redirected, position, sent, .. } = self;
         let request = match position {
             None => shared.requests.next(io.core, more.as_bytes(), redirected),
@@ -157,7 +161,7 @@ impl LongPollMachine {
                 shared.requests.next_at(io.core, &more, redirected, query, member)
             }
         };
-        (sent.send(io, &request.bytes, request.size), request.size)
+        sent.send(io, &request)
     }
 
     /// The response is whole; `beyond` bytes came after it. Asks again unless the connection must
@@ -256,7 +260,7 @@ impl LongPollMachine {
             ledger.down[Part::Discarded] += beyond;
         });
         io.stray(phase, parts.stray);
-        MovedBytes { up: self.asked.bytes, down }
+        MovedBytes { up: self.asked.wire_bytes(), down }
     }
 
     /// Asks again where an answer has led to: on the same connection if that can be used.
@@ -303,6 +307,36 @@ impl LongPollMachine {
         self.body.is_some_and(|body| self.last_body == Some(body))
     }
 
+    fn read(&mut self, io: &mut Io<'_>, input: AnswerInput<'_>) {
+        let at_once = self.came_at_once(io);
+        let LongPollMachine { inbox, body, bodies, position, shared, response, .. } = &mut *self;
+        let inbox = inbox.open(&io.core.thread);
+        let fed = feed_text(bodies.as_deref_mut(), response, input, |bytes| {
+            inbox.push(bytes);
+            if let Some(position) = position {
+                position.push(&shared.position, bytes);
+            }
+            if at_once {
+                *body = Some(hash(body.unwrap_or_default(), bytes));
+            }
+        });
+        match fed {
+            // A request that is still on its way cannot have been answered.
+            Ok(_) if self.sent.is_unsent() => self.fail(io, unasked(input.shown(), 0).0),
+            Ok(used) if self.response.is_done() => self.answered(io, (input.len() - used) as u64),
+            Ok(_) => {
+                if self.response.has_begun() {
+                    // It is not held any more.
+                    let limit_ns = io.thread.timeout_ns;
+                    io.limit_exchange(limit_ns);
+                    limit_stream(io, &self.response);
+                }
+            }
+            Err(Malformed) => self.fail(io, malformed(&self.response)),
+        }
+        self.inbox.release(&io.core.thread);
+    }
+
     fn fail(&mut self, io: &mut Io<'_>, error: ClientError) {
         io.discard_received();
         if io.is_stopping() {
@@ -327,33 +361,11 @@ impl Machine for LongPollMachine {
     }
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
-        let at_once = self.came_at_once(io);
-        let LongPollMachine { inbox, body, bodies, position, shared, response, .. } = &mut *self;
-        let inbox = inbox.open(&io.core.thread);
-        let fed = feed_text(bodies.as_deref_mut(), response, bytes, |bytes| {
-            inbox.push(bytes);
-            if let Some(position) = position {
-                position.push(&shared.position, bytes);
-            }
-            if at_once {
-                *body = Some(hash(body.unwrap_or_default(), bytes));
-            }
-        });
-        match fed {
-            // A request that is still on its way cannot have been answered.
-            Ok(_) if self.sent.is_unsent() => self.fail(io, unasked(bytes, 0).0),
-            Ok(used) if self.response.is_done() => self.answered(io, (bytes.len() - used) as u64),
-            Ok(_) => {
-                if self.response.has_begun() {
-                    // It is not held any more.
-                    let limit_ns = io.thread.timeout_ns;
-                    io.limit_exchange(limit_ns);
-                    limit_stream(io, &self.response);
-                }
-            }
-            Err(Malformed) => self.fail(io, malformed(&self.response)),
-        }
-        self.inbox.release(&io.core.thread);
+        self.read(io, AnswerInput::Bytes(bytes));
+    }
+
+    fn answer(&mut self, io: &mut Io<'_>, frame: AnswerFrame<'_>) {
+        self.read(io, AnswerInput::Frame(frame));
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {

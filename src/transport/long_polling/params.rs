@@ -17,6 +17,7 @@ use crate::protocol::http1::request_options::{
     ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
 };
 use crate::protocol::http1::success::SUCCESS;
+use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, STREAMS};
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::transport::{RECONNECT, SeriesShape};
@@ -56,6 +57,10 @@ pub(crate) const KEYS: &[Key] = &[
     CURSOR_IN,
     DATA,
     DATA_SHORT,
+    HTTP_VERSION,
+    STREAMS,
+    HPACK,
+    HEADER_TABLE,
 ];
 
 /// What a request gets if several updates wait for it.

@@ -3,14 +3,15 @@
 
 use crate::client::compressed_bodies::{CompressedBodies, WholeBody, feed_text};
 use crate::client::http::{
-    HeadSize, is_close, limit_stream, malformed, receive_idle, retry_after_ns, surplus, too_late,
-    unasked,
+    is_close, limit_stream, malformed, receive_idle, retry_after_ns, surplus, too_late, unasked,
 };
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::rendered_request::HeadSize;
 use crate::client::requests::{Redirected, Requests, add_redirect};
 use crate::client::{ClientCore, MachineClients, Session};
 use crate::feed;
 use crate::feed::Semantics;
+use crate::protocol::answer_input::{AnswerFrame, AnswerInput};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
 use crate::protocol::http1::position::{Position, PositionSettings};
@@ -80,7 +81,7 @@ impl MachineClients for RawClients {
             pending: None,
             used: false,
         };
-        vec![Session::new(core, Box::new(machine), policy)]
+        self.0.requests.sessions(core, Box::new(machine), policy)
     }
 }
 
@@ -117,7 +118,9 @@ impl PollMachine {
             bodies.restart();
         }
         let reused = std::mem::replace(&mut self.used, true);
-        let more = if self.shared.resumes && !reused {
+        // Over HTTP/2 the server does not know a client by its connection.
+        let names_newest = !reused || self.shared.requests.are_http2();
+        let more = if self.shared.resumes && names_newest {
             // A client without an update sends 0: otherwise the server would take it for a new
             // one each time and begin with the next update.
             last_event_id(self.state.delivery.newest().unwrap_or(0))
@@ -129,11 +132,48 @@ impl PollMachine {
             position.write_fields(&self.shared.position, &mut more);
         }
         let request = self.shared.requests.next(io.core, &more, &self.redirected);
-        let sent = io.send(&request.bytes);
-        let size = request.size;
+        let sent = io.send_request(&request);
+        let size = sent.unwrap_or(request.size);
         self.pending = Some(PendingPoll { turn, sent_ns: io.now_ns, request: size, reused });
         if let Err(error) = sent {
             self.fail(io, error);
+        }
+    }
+
+    fn read(&mut self, io: &mut Io<'_>, input: AnswerInput<'_>) {
+        if self.pending.is_none() {
+            return receive_idle(io, &mut self.response, input);
+        }
+        let response = &mut self.response;
+        let head = match (&self.position, input) {
+            (None, AnswerInput::Bytes(bytes)) => {
+                self.shared.known_head.borrow_mut().read(response, bytes)
+            }
+            // The validators are each client's: its own head must be read.
+            _ => Ok(0),
+        };
+        let bodies = self.bodies.as_deref_mut();
+        let inbox = self.state.inbox.open(&io.core.thread);
+        let fed = head.and_then(|head| {
+            let body = feed_text(bodies, response, input.rest(head), |text| inbox.push(text));
+            body.map(|used| head + used)
+        });
+        match fed {
+            Ok(used) if self.response.is_done() => {
+                if io.unsent() > 0 {
+                    // A request that is still on its way cannot have been answered.
+                    self.fail(io, unasked(input.shown(), 0).0);
+                } else {
+                    self.complete(io, (input.len() - used) as u64);
+                }
+            }
+            Ok(_) => {
+                self.state.inbox.release(&io.core.thread);
+                if !io.is_set_up() {
+                    limit_stream(io, &self.response);
+                }
+            }
+            Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
     }
 
@@ -240,40 +280,12 @@ impl Machine for PollMachine {
     }
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
-        if self.pending.is_none() {
-            return receive_idle(io, &mut self.response, bytes);
-        }
-        let response = &mut self.response;
-        let head = match self.position {
-            None => self.shared.known_head.borrow_mut().read(response, bytes),
-            // The validators are each client's: its own head must be read.
-            Some(_) => Ok(0),
-        };
-        let bodies = self.bodies.as_deref_mut();
-        let inbox = self.state.inbox.open(&io.core.thread);
-        let fed = head.and_then(|head| {
-            let body = feed_text(bodies, response, &bytes[head..], |text| inbox.push(text));
-            body.map(|used| head + used)
-        });
-        match fed {
-            Ok(used) if self.response.is_done() => {
-                if io.unsent() > 0 {
-                    // A request that is still on its way cannot have been answered.
-                    self.fail(io, unasked(bytes, 0).0);
-                } else {
-                    self.complete(io, (bytes.len() - used) as u64);
-                }
-            }
-            Ok(_) => {
-                self.state.inbox.release(&io.core.thread);
-                if !io.is_set_up() {
-                    limit_stream(io, &self.response);
-                }
-            }
-            Err(Malformed) => self.fail(io, malformed(&self.response)),
-        }
+        self.read(io, AnswerInput::Bytes(bytes));
     }
 
+    fn answer(&mut self, io: &mut Io<'_>, frame: AnswerFrame<'_>) {
+        self.read(io, AnswerInput::Frame(frame));
+    }
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
         if self.pending.is_none() {
             // An idle connection may be closed at any time (RFC 9112 §9.5).

@@ -5,8 +5,9 @@
 use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
-use crate::client::http::{HeadSize, STREAM_LIMIT_NS, is_close, wait_ns};
-use crate::client::requests::{Redirected, RenderedRequest, Requests, add_redirect};
+use crate::client::http::{STREAM_LIMIT_NS, is_close, wait_ns};
+use crate::client::rendered_request::{HeadSize, RenderedRequest};
+use crate::client::requests::{Redirected, Requests, add_redirect};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
@@ -519,7 +520,7 @@ fn without_tls(
 /// Returns the size of a request of so many bytes at the socket: the library adds a field of its
 /// own, `Connection: keep-alive`, if the server answers in HTTP/1.0.
 fn written_size(request: HeadSize, up: u64) -> HeadSize {
-    HeadSize { bytes: up, chars: (request.chars + up).saturating_sub(request.bytes) }
+    HeadSize { bytes: up, chars: (request.chars + up).saturating_sub(request.bytes), framing: 0 }
 }
 
 /// Returns how long the body may go on if it is a stream of events, which is no answer to a poll; `None`

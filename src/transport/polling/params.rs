@@ -13,9 +13,11 @@ use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{self, ResponseHead};
 use crate::protocol::http1::position::CONDITIONAL;
 use crate::protocol::http1::request_options::{
-    ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
+    ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestOptions,
+    RequestSettings,
 };
 use crate::protocol::http1::success::SUCCESS;
+use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, STREAMS};
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::time::TurnPlacement;
@@ -69,6 +71,10 @@ pub(crate) const KEYS: &[Key] = &[
     CONDITIONAL,
     DATA,
     DATA_SHORT,
+    HTTP_VERSION,
+    STREAMS,
+    HPACK,
+    HEADER_TABLE,
 ];
 
 /// Who sends the requests.
@@ -126,6 +132,16 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         let why = "the engine \"reqwest\" sends no validators here; take engine = \"raw\"";
         fields.report(&CONDITIONAL, why);
     }
+    if let Some(RequestSettings { options: RequestOptions { http2: Some(_), .. }, .. }) = &request {
+        if engine == PollingEngine::Reqwest {
+            let why = "the engine \"reqwest\" has HTTP/1.1 alone; take engine = \"raw\"";
+            fields.report(&HTTP_VERSION, why);
+        }
+        if new_connection {
+            let why = "a connection for each poll is one of HTTP/1.1; leave connection out";
+            fields.report(&CONNECTION, why);
+        }
+    }
     let response = head::read_response(fields);
     let asks = |request: &RequestSettings| !request.options.codings().is_empty();
     if engine == PollingEngine::Reqwest && request.as_ref().is_some_and(asks) {
@@ -150,7 +166,7 @@ impl Params {
     /// A sentence, if the clients' data cannot be read.
     pub(super) fn requests(&self, target: &Target) -> Result<Requests, String> {
         let RequestSettings { options, .. } = &self.request;
-        Requests::new(self.request.request(target, None), options, &target.authority)
+        Requests::new(self.request.request(target, None), options, target)
     }
 }
 
@@ -303,6 +319,7 @@ mod tests {
                 credentials: None,
                 path: "/x".into(),
                 bundled: true,
+                tls: false,
             };
             let setting =
                 SeriesContext { feed: Spec::PLAIN, target, delay_ns: 50_000_000, clients: 1 };

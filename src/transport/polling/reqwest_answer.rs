@@ -1,7 +1,7 @@
 //! What the library of the engine `reqwest` shows of an answer's parts, beside the bytes that the kernel counts.
 
 use crate::client::Client;
-use crate::client::http::HeadSize;
+use crate::client::rendered_request::HeadSize;
 use crate::protocol::http1::response::Parts;
 use crate::record::Phase;
 use hyper::ext::ReasonPhrase;
@@ -100,7 +100,7 @@ pub(super) fn head_size(response: &reqwest::Response) -> ShownHead {
         chars += (name.as_str().len() + 2 + value.as_bytes().len()) as u64;
         lines += 1;
     }
-    let size = HeadSize { bytes: chars + 2 * (lines + 1), chars };
+    let size = HeadSize { bytes: chars + 2 * (lines + 1), chars, framing: 0 };
     ShownHead { size, without_reason: reason.is_empty() }
 }
 
@@ -110,8 +110,10 @@ mod tests {
 
     #[test]
     fn what_the_kernel_counted_is_a_responses_size_whatever_its_lines_are() {
-        let head =
-            |without_reason| ShownHead { size: HeadSize { bytes: 100, chars: 90 }, without_reason };
+        let head = |without_reason| ShownHead {
+            size: HeadSize { bytes: 100, chars: 90, framing: 0 },
+            without_reason,
+        };
         let parts_of = |head, payload, down, framing| {
             let (parts, shown) = response_parts(head, payload, down, framing);
             assert_eq!(parts.heads + parts.framing + parts.payload, down);

@@ -1,7 +1,8 @@
 //! What the library of the engine `reqwest` makes of a path: its parser of URLs removes dots and escapes
 //! characters, so that another request would be sent than the plan shows.
 
-use crate::client::requests::{RenderedRequest, SAMPLED_CLIENTS};
+use crate::client::rendered_request::RenderedRequest;
+use crate::client::requests::SAMPLED_CLIENTS;
 use crate::protocol::http1::Target;
 use crate::transport::polling::engine_reqwest::LibraryRequest;
 use crate::transport::polling::params::Params;

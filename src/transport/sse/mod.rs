@@ -7,7 +7,7 @@ use crate::client::{ClientHalf, post};
 use crate::config::Key;
 use crate::feed::{self, PayloadKind, Spec, Workload, sequence_text};
 use crate::predict::arithmetic::{
-    chunk_framing, heartbeats, message_bytes, message_down, posted, pushing,
+    heartbeats, message_bytes, message_down, piece_framing, posted, pushing,
 };
 use crate::predict::{Exchange, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
@@ -18,6 +18,7 @@ use crate::protocol::http1::request_options::{
 };
 use crate::protocol::http1::response::BodyPiece;
 use crate::protocol::http1::success::SUCCESS;
+use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, STREAMS};
 use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
 use crate::record::{Flow, Ledger, Part, TransportKind};
 use crate::server::post::POST_REPLY;
@@ -61,6 +62,10 @@ pub(crate) static TRANSPORT: Transport = Transport {
         REDIRECTS,
         DATA,
         DATA_SHORT,
+        HTTP_VERSION,
+        STREAMS,
+        HPACK,
+        HEADER_TABLE,
     ],
     path: "/events",
     parse: |fields| {
@@ -113,17 +118,18 @@ impl Series for Params {
         }
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
+        let http2 = self.is_http2();
         // Heads belong to the set-up.
         let exchange = |feed: &Spec, updates| {
             let bytes = message_bytes(feed, updates);
             let event = self.event_framing(updates);
-            message_down(bytes, event + chunk_framing(bytes.0 + bytes.1 + event))
+            message_down(bytes, event + piece_framing(http2, bytes.0 + bytes.1 + event))
         };
         let sent = || posted(&self.request, context, POST_REPLY);
         let (mut model, interval_ns) = pushing(context, exchange, sent);
         let hz = model.messages_hz.unwrap_or(0.0);
-        model.idle = heartbeats(&context.feed, hz, self.heartbeat_ns, heartbeat());
-        SeriesShape::pushed(context, model, interval_ns)
+        model.idle = heartbeats(&context.feed, hz, self.heartbeat_ns, heartbeat(http2));
+        SeriesShape::pushed(context, model, interval_ns).over_http2(self.is_http2())
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         let message = if self.ids { event_with_id } else { event };
@@ -137,7 +143,7 @@ impl Series for Params {
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let RequestSettings { options, .. } = &self.request;
         let parts = self.request.request(target, Some("text/event-stream"));
-        let requests = Requests::new(parts, options, &target.authority)?;
+        let requests = Requests::new(parts, options, target)?;
         let spec = *feed;
         let clients = StreamClients::client_half(requests, self.reconnect_ns, feed, move || {
             EventDecoder::new(&spec)
@@ -156,20 +162,20 @@ impl Params {
 }
 
 /// Returns the cost of a comment and its chunk.
-fn heartbeat() -> Exchange {
+fn heartbeat(http2: bool) -> Exchange {
     let bytes = COMMENT.len() as u64;
-    let down = Flow::of([(Part::Control, bytes), (Part::Framing, chunk_framing(bytes))]);
+    let down = Flow::of([(Part::Control, bytes), (Part::Framing, piece_framing(http2, bytes))]);
     let ledger = Ledger { up: Flow::default(), down };
     Exchange { ledger, segments_up: 1, segments_down: 1 }
 }
 
 /// Renders a message as an event: a `data` line for each of its payloads.
-fn event(outgoing: Outgoing) -> Bytes {
+fn event(outgoing: Outgoing, _: PayloadKind) -> Bytes {
     write(&outgoing, BytesMut::with_capacity(outgoing.bytes.len() + 16))
 }
 
 /// Renders the same after a line with the number of its last payload, in base 36.
-fn event_with_id(outgoing: Outgoing) -> Bytes {
+fn event_with_id(outgoing: Outgoing, _: PayloadKind) -> Bytes {
     let mut out = BytesMut::with_capacity(outgoing.bytes.len() + 32);
     out.put_slice(b"id: ");
     out.put_slice(sequence_text(outgoing.last).as_bytes());
@@ -249,13 +255,14 @@ mod tests {
 
     #[test]
     fn an_event_costs_eight_bytes_and_a_data_line_for_each_payload() {
+        const TEXT: PayloadKind = PayloadKind::Text;
         let outgoing = |bytes: &'static [u8]| Outgoing {
             bytes: Bytes::from_static(bytes),
             updates: 1,
             last: 37,
         };
-        assert_eq!(event(outgoing(b"x")), &b"data: x\n\n"[..]);
-        assert_eq!(event(outgoing(b"x\ny")), &b"data: x\ndata: y\n\n"[..]);
-        assert_eq!(event_with_id(outgoing(b"x")), &b"id: 0000011\ndata: x\n\n"[..]);
+        assert_eq!(event(outgoing(b"x"), TEXT), &b"data: x\n\n"[..]);
+        assert_eq!(event(outgoing(b"x\ny"), TEXT), &b"data: x\ndata: y\n\n"[..]);
+        assert_eq!(event_with_id(outgoing(b"x"), TEXT), &b"id: 0000011\ndata: x\n\n"[..]);
     }
 }

@@ -7,6 +7,7 @@ mod chunk_texts;
 mod cutter;
 mod decoder;
 mod delimiter;
+mod framing;
 
 use crate::client::requests::Requests;
 use crate::client::streaming_response::StreamClients;
@@ -14,7 +15,7 @@ use crate::client::{ClientHalf, post};
 use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
-use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
+use crate::predict::arithmetic::{message_bytes, message_down, piece_framing, posted, pushing};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head;
@@ -22,6 +23,7 @@ use crate::protocol::http1::request_options::{
     ACCEPT_ENCODING, COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings,
 };
 use crate::protocol::http1::success::SUCCESS;
+use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, STREAMS};
 use crate::record::TransportKind;
 use crate::server::Routes;
 use crate::server::post::POST_REPLY;
@@ -49,11 +51,20 @@ pub(crate) static TRANSPORT: Transport = Transport {
         REDIRECTS,
         DATA,
         DATA_SHORT,
+        HTTP_VERSION,
+        STREAMS,
+        HPACK,
+        HEADER_TABLE,
     ],
     path: "/stream",
     parse: |fields| {
         let request = RequestSettings::read_stream(fields);
         let delimiter = delimiter::read(fields);
+        let http2 = request.as_ref().is_some_and(|request| request.options.http2.is_some());
+        if http2 && delimiter == Delimiter::Chunk {
+            let why = "a body over HTTP/2 has no chunks: take \"line\" or a table";
+            fields.report(&DELIMITER, why);
+        }
         let reconnect_ns = fields.duration_ns(&RECONNECT);
         Some(Box::new(Params { request: request?, delimiter, reconnect_ns }))
     },
@@ -86,16 +97,17 @@ impl Series for Params {
         // Heads belong to the set-up.
         let exchange = |feed: &Spec, updates| {
             let bytes = message_bytes(feed, updates);
-            message_down(bytes, chunk_framing(bytes.0 + bytes.1))
+            let more = if self.is_http2() { framing::bytes_over_http2(feed.kind) } else { 0 };
+            message_down(bytes, more + piece_framing(self.is_http2(), bytes.0 + bytes.1 + more))
         };
         let sent = || posted(&self.request, context, POST_REPLY);
         let (model, interval_ns) = pushing(context, exchange, sent);
-        SeriesShape::pushed(context, model, interval_ns)
+        SeriesShape::pushed(context, model, interval_ns).over_http2(self.is_http2())
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         let endpoint = MessageFormat {
             content_type: "application/octet-stream",
-            message: |outgoing| outgoing.bytes,
+            message: if self.is_http2() { framing::write } else { |outgoing, _| outgoing.bytes },
             heartbeat: (b"", 0),
         };
         routes.mount(path, Rc::new(endpoint));
@@ -103,9 +115,10 @@ impl Series for Params {
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let RequestSettings { options, .. } = &self.request;
         let parts = self.request.request(target, None);
-        let requests = Requests::new(parts, options, &target.authority)?;
+        let requests = Requests::new(parts, options, target)?;
         let spec = *feed;
-        let delimiter = self.delimiter.clone();
+        let own = self.is_http2() && target.bundled;
+        let delimiter = if own { framing::delimiter(feed.kind) } else { self.delimiter.clone() };
         let clients = StreamClients::client_half(requests, self.reconnect_ns, feed, move || {
             MessageDecoder::new(&spec, &delimiter)
         });

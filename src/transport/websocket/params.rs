@@ -305,6 +305,7 @@ mod tests {
             credentials: None,
             path: "/ws".to_owned(),
             bundled: true,
+            tls: false,
         };
         SeriesContext { feed, target, delay_ns: 50_000_000, clients }
     }

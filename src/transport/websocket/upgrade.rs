@@ -2,7 +2,8 @@
 
 use crate::client::core::ClientCore;
 use crate::client::http::malformed;
-use crate::client::requests::{Redirected, RenderedRequest, Requests};
+use crate::client::rendered_request::RenderedRequest;
+use crate::client::requests::{Redirected, Requests};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::request_options::RequestOptions;
@@ -36,7 +37,7 @@ impl UpgradeRequests {
         target: &Target,
     ) -> Result<UpgradeRequests, String> {
         Ok(UpgradeRequests {
-            requests: Requests::new(options.upgrade(target), options, &target.authority)?,
+            requests: Requests::new(options.upgrade(target), options, target)?,
             subprotocols: options.subprotocols.as_slice().into(),
         })
     }

@@ -217,8 +217,13 @@ fn allocations(kind: ServerKind, workload: Workload) -> u64 {
     let server = Canned::new(kind, &feed, Topic::of_peer(SocketAddr::new(source, 0)));
     let network = CannedNetwork { server: Rc::new(RefCell::new(server)), thread: thread.clone() };
     let mut engine = Engine::new(network, 0, thread.clone(), 0);
-    let target =
-        Target { authority: "h".into(), credentials: None, path: "/x".into(), bundled: true };
+    let target = Target {
+        authority: "h".into(),
+        credentials: None,
+        path: "/x".into(),
+        bundled: true,
+        tls: false,
+    };
     let half = series(kind, 20 * MS, "spread").client_half(&target, &spec);
     let Ok(ClientHalf::Machines(clients)) = half else { panic!("no machines") };
     engine.spawn(&*clients, ClientCore::new(0, BEGAN_NS, thread.clone()));

@@ -191,8 +191,13 @@ fn allocations(kind: ServerKind, workload: Workload, senders: u32) -> u64 {
     let hub = Rc::new(RefCell::new(Hub::new(kind, &spec)));
     let network = HubNetwork { hub: hub.clone(), thread: thread.clone() };
     let mut engine = Engine::new(network, 0, thread.clone(), 0);
-    let target =
-        Target { authority: "h".into(), credentials: None, path: "/x".into(), bundled: true };
+    let target = Target {
+        authority: "h".into(),
+        credentials: None,
+        path: "/x".into(),
+        bundled: true,
+        tls: false,
+    };
     let half = series(kind, 20 * MS, "spread").client_half(&target, &spec);
     let Ok(ClientHalf::Machines(clients)) = half else { panic!("no machines") };
     for id in 0..CLIENTS {

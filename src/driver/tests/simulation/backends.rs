@@ -314,8 +314,13 @@ fn play<N: Network>(
 ) -> Facts {
     let network = OneConnection { network, wire: wire.clone() };
     let mut engine = Engine::new(network, 0, thread.clone(), 0);
-    let target =
-        Target { authority: "h".into(), credentials: None, path: "/x".into(), bundled: true };
+    let target = Target {
+        authority: "h".into(),
+        credentials: None,
+        path: "/x".into(),
+        bundled: true,
+        tls: false,
+    };
     let half = series(script.kind, 1_000_000 * MS, "together").client_half(&target, &Spec::PLAIN);
     let Ok(ClientHalf::Machines(clients)) = half else { panic!("no machines") };
     let began_ns = thread.now_ns();

@@ -310,8 +310,13 @@ impl<'a> SimulatedRun<'a> {
     }
 
     fn spawn(&mut self) {
-        let target =
-            Target { authority: "h".into(), credentials: None, path: "/x".into(), bundled: true };
+        let target = Target {
+            authority: "h".into(),
+            credentials: None,
+            path: "/x".into(),
+            bundled: true,
+            tls: false,
+        };
         let half = series(self.scenario.kind, 20 * MS, "spread")
             .client_half(&target, &self.feed.spec)
             .expect("a client half");

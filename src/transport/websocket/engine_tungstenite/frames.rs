@@ -3,7 +3,7 @@
 //! The library gives messages, and hides heads, frame headers, masks and the control frames that it
 //! sends by itself. A layer nearest to the socket sees all of them.
 
-use crate::client::http::HeadSize;
+use crate::client::rendered_request::HeadSize;
 use crate::net::layer::{LayerBuffer, StreamLayer};
 use crate::protocol::http1::response::Response;
 use crate::protocol::websocket::codec::{FrameUnderWay, Sender};

@@ -67,7 +67,7 @@ pub(super) struct TungsteniteEngine {
 pub(super) fn refuses_target(params: &Params, target: &Target) -> Option<String> {
     let options = &params.options;
     // Data that cannot be read are refused by themselves.
-    let upgrades = Requests::new(options.upgrade(target), options, &target.authority).ok()?;
+    let upgrades = Requests::new(options.upgrade(target), options, target).ok()?;
     let mut refused = upgrades.samples(SAMPLED_CLIENTS);
     let why = refused.find_map(|one| request(&one.bytes, &target.authority).err())?;
     Some(format!(
@@ -115,7 +115,7 @@ impl TungsteniteEngine {
         feed: &feed::Spec,
     ) -> Result<TungsteniteEngine, String> {
         let options = &params.options;
-        let upgrades = Requests::new(options.upgrade(target), options, &target.authority)?;
+        let upgrades = Requests::new(options.upgrade(target), options, target)?;
         let authority = target.authority.clone();
         if let Some(shared) = upgrades.shared() {
             request(&shared.bytes, &authority)

@@ -1,0 +1,330 @@
+//! The session of a connection of HTTP/2 that clients share: its machine, and who gets a place on which.
+
+use crate::client::connection::MovedBytes;
+use crate::client::core::ClientCore;
+use crate::client::http2::StreamLink;
+use crate::client::http2::carrier::{Carrier, CarrierStage, CarrierState};
+use crate::client::http2::queues::{AnswerEvent, StreamAddress};
+use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::session::Session;
+use crate::protocol::http1::other_protocol::{FirstBytes, OtherProtocol};
+use crate::protocol::http2::Http2Problem;
+use crate::protocol::http2::connection::{Http2Connection, Http2Event, Http2Options, SentBytes};
+use crate::protocol::http2::frame::ErrorCode;
+use crate::record::{ClientError, ClientErrorKind, ForeignProtocol, Http2Fault, Part, Phase};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The protocol in the handshake of TLS (RFC 9113 §3.2).
+const ALPN: &[u8] = b"h2";
+
+/// The error of a stream that the server has reset. One that it has not begun with may be sent again, as if the
+/// connection had been closed.
+fn reset_error(code: ErrorCode) -> ClientError {
+    match code {
+        ErrorCode::REFUSED_STREAM => ClientError::of(ClientErrorKind::EarlyClose),
+        ErrorCode(code) => {
+            ClientError::with(ClientErrorKind::StreamReset, i32::try_from(code).unwrap_or(i32::MAX))
+        }
+    }
+}
+
+fn fault(problem: Http2Problem) -> Http2Fault {
+    match problem {
+        Http2Problem::NoSettings => Http2Fault::NoSettings,
+        Http2Problem::LongFrame => Http2Fault::LongFrame,
+        Http2Problem::FrameLength => Http2Fault::FrameLength,
+        Http2Problem::Stream => Http2Fault::Stream,
+        Http2Problem::IdleStream => Http2Fault::IdleStream,
+        Http2Problem::Continuation => Http2Fault::Continuation,
+        Http2Problem::Compression => Http2Fault::Compression,
+        Http2Problem::LongFields => Http2Fault::LongFields,
+        Http2Problem::Window => Http2Fault::Window,
+        Http2Problem::SettingValue => Http2Fault::SettingValue,
+        Http2Problem::Padding => Http2Fault::Padding,
+        Http2Problem::Push => Http2Fault::Push,
+        Http2Problem::Message => Http2Fault::Message,
+    }
+}
+
+/// Makes the carriers of the clients of a thread.
+pub(crate) struct CarrierPool {
+    options: Http2Options,
+    /// How many clients share a connection.
+    streams: u32,
+    /// The last carrier, and how many clients it has.
+    newest: RefCell<Option<(Rc<Carrier>, u32)>>,
+}
+
+impl CarrierPool {
+    /// Carriers for so many clients each, at least one.
+    pub(crate) fn new(options: Http2Options, streams: u32) -> CarrierPool {
+        CarrierPool { options, streams: streams.max(1), newest: RefCell::default() }
+    }
+
+    /// Returns the sessions of a client that runs this machine: the first one of a carrier has that one's, too.
+    pub(crate) fn sessions(
+        &self,
+        mut core: ClientCore,
+        machine: Box<dyn Machine>,
+        policy: SessionPolicy,
+    ) -> Vec<Session> {
+        let (carrier, place) = self.place(&mut core);
+        let client = Session::new(core, machine, policy).over(place);
+        carrier.into_iter().chain([client]).collect()
+    }
+
+    /// Returns a place for a client, and the session of its carrier if that is a new one.
+    fn place(&self, core: &mut ClientCore) -> (Option<Session>, StreamLink) {
+        let mut newest = self.newest.borrow_mut();
+        if let Some((carrier, places)) = newest.as_mut().filter(|(_, n)| *n < self.streams) {
+            *places += 1;
+            core.connect_as(carrier.first_client);
+            return (None, StreamLink::new(carrier.clone()));
+        }
+        let carrier = Rc::new(Carrier::new(core, self.options));
+        let machine = CarrierMachine {
+            carrier: carrier.clone(),
+            received: 0,
+            is_closing: false,
+            has_begun: false,
+        };
+        let policy = SessionPolicy { turns: None, reconnect: Reconnect::OnDemand, connects: true };
+        let session =
+            Session::new(core.of_carrier(), Box::new(machine), policy).carrying(carrier.clone());
+        *newest = Some((carrier.clone(), 1));
+        (Some(session), StreamLink::new(carrier))
+    }
+}
+
+/// The machine of a carrier's session.
+struct CarrierMachine {
+    carrier: Rc<Carrier>,
+    /// Received bytes that were passed on in no event.
+    received: u64,
+    /// Whether this side has ended the connection.
+    is_closing: bool,
+    /// Whether bytes have come on this connection.
+    has_begun: bool,
+}
+
+impl CarrierMachine {
+    /// Sends what there is to send.
+    fn flush(&mut self, io: &mut Io<'_>) {
+        let mut state = self.carrier.state.borrow_mut();
+        let control = state.http2.take_control_sent();
+        if control > 0 {
+            io.core.add_bytes(io.phase(), |ledger| {
+                ledger.up.wire += control;
+                ledger.up[Part::Control] += control;
+            });
+        }
+        if state.out.is_empty() {
+            return;
+        }
+        let sent = io.send(&state.out);
+        state.out.clear();
+        // Those who have written them have counted them.
+        let MovedBytes { .. } = io.take_moved();
+        state.blocked = io.is_blocked();
+        drop(state);
+        if let Err(error) = sent {
+            self.lose(io, Some(error));
+        }
+    }
+
+    /// Tells all clients of the connection that it is gone.
+    fn tell_end(&self, error: Option<ClientError>) {
+        let mut state = self.carrier.state.borrow_mut();
+        state.stage = CarrierStage::Closed;
+        state.blocked = false;
+        for slot in state.attached.drain(..) {
+            let to = StreamAddress { slot, stream: 0 };
+            self.carrier.thread.http2.push(to, AnswerEvent::Ended(error));
+        }
+    }
+
+    /// The connection cannot be used any more. Its clients count the error.
+    fn lose(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
+        self.tell_end(error);
+        io.lose_counted();
+    }
+
+    /// What to do next: a connection without use is closed.
+    fn go_on(&mut self, io: &mut Io<'_>) {
+        let state = self.carrier.state.borrow();
+        let is_drained = state.stage == CarrierStage::Draining && state.http2.open_streams() == 0;
+        drop(state);
+        if is_drained || self.carrier.members.get() == 0 {
+            self.close(io);
+        }
+    }
+
+    /// Ends the connection in order: this side says so, and waits for the server's end.
+    fn close(&mut self, io: &mut Io<'_>) {
+        if std::mem::replace(&mut self.is_closing, true) {
+            return;
+        }
+        {
+            let mut state = self.carrier.state.borrow_mut();
+            let CarrierState { http2, out, .. } = &mut *state;
+            http2.go_away(ErrorCode::NO_ERROR, out);
+        }
+        self.flush(io);
+        io.half_close();
+    }
+
+    /// The server does what is not allowed.
+    fn break_off(&mut self, io: &mut Io<'_>, problem: Http2Problem, bytes: &[u8], first: bool) {
+        let protocol = if first { OtherProtocol::of_bytes(bytes) } else { FirstBytes::OfNone };
+        let error = match protocol {
+            _ if first && bytes.starts_with(b"HTTP/1.") => ForeignProtocol::Http1.error(),
+            FirstBytes::Of(OtherProtocol::Tls) => ForeignProtocol::Tls.error(),
+            FirstBytes::Of(OtherProtocol::Ssh) => ForeignProtocol::Ssh.error(),
+            FirstBytes::Of(OtherProtocol::Http2) | FirstBytes::Open | FirstBytes::OfNone => {
+                fault(problem).error()
+            }
+        };
+        {
+            let mut state = self.carrier.state.borrow_mut();
+            let CarrierState { http2, out, .. } = &mut *state;
+            http2.go_away(problem.code(), out);
+        }
+        self.flush(io);
+        self.lose(io, Some(error));
+    }
+}
+
+impl Machine for CarrierMachine {
+    fn opened(&mut self, io: &mut Io<'_>) {
+        self.received = 0;
+        self.is_closing = false;
+        self.has_begun = false;
+        io.set_up();
+        if io.lacks_protocol(ALPN) {
+            let error = Http2Fault::NotNegotiated.error();
+            self.connect_failed(io.core, io.phase(), error);
+            return io.lose_counted();
+        }
+        {
+            let mut state = self.carrier.state.borrow_mut();
+            let state = &mut *state;
+            state.http2 = Http2Connection::new(state.options);
+            state.out.clear();
+            state.http2.begin(&mut state.out);
+            state.stage = CarrierStage::Open;
+            for slot in state.waiting.drain(..) {
+                state.attached.push(slot);
+                let to = StreamAddress { slot, stream: 0 };
+                self.carrier.thread.http2.push(to, AnswerEvent::Opened);
+            }
+        }
+        // What the clients ask goes with it.
+        self.carrier.wake();
+    }
+
+    fn may_be_greeted(&self) -> bool {
+        true
+    }
+
+    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        self.received += io.take_received();
+        let first = !std::mem::replace(&mut self.has_begun, true);
+        let thread = self.carrier.thread.clone();
+        let mut explained = 0;
+        let mut control = 0;
+        let mut discarded = 0;
+        let mut goes = false;
+        let result = {
+            let mut state = self.carrier.state.borrow_mut();
+            let CarrierState { http2, out, .. } = &mut *state;
+            let mut scratch = thread.http2.scratch.borrow_mut();
+            http2.receive(bytes, &mut scratch, out, &mut |event| match event {
+                Http2Event::Control(bytes) => control += bytes,
+                Http2Event::Discarded(bytes) => discarded += bytes,
+                Http2Event::Answer { stream, frame } => {
+                    explained += frame.wire_bytes();
+                    let to = StreamAddress { slot: stream.token, stream: stream.id };
+                    thread.http2.push(to, AnswerEvent::Answer(frame));
+                }
+                Http2Event::Reset { stream, code } => {
+                    let to = StreamAddress { slot: stream.token, stream: stream.id };
+                    thread.http2.push(to, AnswerEvent::Ended(Some(reset_error(code))));
+                }
+                Http2Event::Sent(SentBytes { framing, .. }) => {
+                    thread.add_bytes(io.phase(), |ledger| {
+                        ledger.up.wire += framing;
+                        ledger.up[Part::Framing] += framing;
+                    });
+                }
+                Http2Event::GoAway(_) => goes = true,
+                Http2Event::Ready => {}
+            })
+        };
+        self.received = self.received.saturating_sub(explained + control + discarded);
+        io.core.add_bytes(io.phase(), |ledger| {
+            ledger.down.wire += control + discarded;
+            ledger.down[Part::Control] += control;
+            ledger.down[Part::Discarded] += discarded;
+        });
+        if let Err(problem) = result {
+            return self.break_off(io, problem, bytes, first);
+        }
+        if goes {
+            let mut state = self.carrier.state.borrow_mut();
+            if state.stage == CarrierStage::Open {
+                state.stage = CarrierStage::Draining;
+            }
+        }
+        // Clients that the answers are for may ask again: then all of it is sent at once.
+        self.carrier.wake();
+    }
+
+    fn serve(&mut self, io: &mut Io<'_>) {
+        self.flush(io);
+        self.go_on(io);
+    }
+
+    fn written(&mut self, io: &mut Io<'_>) {
+        let MovedBytes { .. } = io.take_moved();
+        self.carrier.state.borrow_mut().blocked = io.is_blocked();
+    }
+
+    fn connect_failed(&mut self, _: &ClientCore, _: Phase, error: ClientError) {
+        let mut state = self.carrier.state.borrow_mut();
+        for slot in state.waiting.drain(..) {
+            let to = StreamAddress { slot, stream: 0 };
+            self.carrier.thread.http2.push(to, AnswerEvent::Failed(error));
+        }
+    }
+
+    fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
+        if self.is_closing && error.is_none() {
+            io.note_both_ended();
+        }
+        if self.carrier.members.get() == 0 {
+            io.finish();
+        } else {
+            self.lose(io, error);
+        }
+    }
+
+    fn stop(&mut self, io: &mut Io<'_>) {
+        io.enter(Phase::Teardown);
+        self.go_on(io);
+    }
+
+    fn closing(&mut self, io: &mut Io<'_>, _last: bool) {
+        self.tell_end(None);
+        let left = std::mem::take(&mut self.received) + io.take_received();
+        let unsent = io.unsent();
+        io.core.add_bytes(io.phase(), |ledger| {
+            ledger.down.wire += left;
+            ledger.down[Part::Discarded] += left;
+            // They are the last of what was counted.
+            ledger.up.take_last(unsent);
+        });
+        let mut state = self.carrier.state.borrow_mut();
+        state.out.clear();
+    }
+}

@@ -1,0 +1,158 @@
+//! What a client over HTTP/2 has in place of a connection: a place on a carrier, and a stream of it at a time.
+
+use crate::client::connection::MovedBytes;
+use crate::client::context::ThreadContext;
+use crate::client::core::ClientCore;
+use crate::client::http2::Carrier;
+use crate::client::http2::queues::StreamAddress;
+use crate::client::rendered_request::HeadSize;
+use crate::protocol::answer_input::AnswerFrame;
+use crate::protocol::http2::fields::PreparedFields;
+use crate::protocol::http2::frame::ErrorCode;
+use crate::record::{ClientError, Ledger, Part, Phase};
+use std::rc::Rc;
+
+/// See the module's description.
+pub(crate) struct StreamLink {
+    carrier: Rc<Carrier>,
+    /// Its slot in the engine.
+    slot: u32,
+    /// The number of its stream; 0 if it has none.
+    stream: u32,
+    /// Bytes of its streams that are in no ledger yet.
+    uncounted: MovedBytes,
+}
+
+impl StreamLink {
+    /// A link before it has a connection.
+    pub(crate) fn new(carrier: Rc<Carrier>) -> StreamLink {
+        carrier.join();
+        StreamLink { carrier, slot: 0, stream: 0, uncounted: MovedBytes::default() }
+    }
+
+    /// The carrier.
+    pub(crate) fn carrier(&self) -> &Carrier {
+        &self.carrier
+    }
+
+    /// The client has this slot in the engine.
+    pub(crate) fn assign(&mut self, slot: u32) {
+        self.slot = slot;
+    }
+
+    /// Asks for the connection. Returns whether it can be used at once; else an event says so.
+    pub(crate) fn attach(&mut self) -> bool {
+        self.carrier.attach(self.slot)
+    }
+
+    /// Whether an event is for the stream that it has now.
+    fn is_at(&self, address: StreamAddress) -> bool {
+        self.stream != 0 && self.stream == address.stream
+    }
+
+    /// A stream has ended from the server's side, or all of the connection (0). Returns whether that is the client's.
+    pub(crate) fn note_end_of(&mut self, address: StreamAddress) -> bool {
+        let is_own = address.stream == 0 || self.is_at(address);
+        if is_own {
+            self.stream = 0;
+        }
+        is_own
+    }
+
+    /// Sends a request on a new stream. Returns what it is on the wire: with its body, if that says what is asked
+    /// for, and so belongs to the heads.
+    ///
+    /// # Errors
+    /// If there can be no further stream.
+    pub(crate) fn send_request(
+        &mut self,
+        fields: &PreparedFields,
+        body: &[u8],
+        body_is: Part,
+    ) -> Result<HeadSize, ClientError> {
+        let (stream, sent) = self.carrier.request(self.slot, fields, body)?;
+        self.stream = stream;
+        self.uncounted.up += sent.block + sent.framing + sent.body;
+        let bytes = if body_is == Part::Heads { sent.block + sent.body } else { sent.block };
+        Ok(HeadSize { bytes, chars: bytes, framing: sent.framing })
+    }
+
+    /// Returns the bytes that are in no ledger yet; the caller adds them to one.
+    pub(crate) fn take_moved(&mut self) -> MovedBytes {
+        std::mem::take(&mut self.uncounted)
+    }
+
+    /// The same of received bytes alone.
+    pub(crate) fn take_received(&mut self) -> u64 {
+        std::mem::take(&mut self.uncounted.down)
+    }
+
+    /// Adds bytes that moved to the ledger of a phase. The caller says which parts they are; `wire` is their sum.
+    pub(crate) fn count_in(
+        &mut self,
+        thread: &ThreadContext,
+        phase: Phase,
+        add: impl FnOnce(&mut Ledger),
+    ) {
+        thread.add_bytes(phase, |ledger| {
+            let before = (ledger.up.wire.get(), ledger.down.wire.get());
+            add(ledger);
+            let MovedBytes { up, down } = &mut self.uncounted;
+            *up = up.saturating_sub(ledger.up.wire.get() - before.0);
+            *down = down.saturating_sub(ledger.down.wire.get() - before.1);
+        });
+    }
+
+    /// Gives its stream up, if it has one.
+    pub(crate) fn cancel(&mut self) {
+        let stream = std::mem::take(&mut self.stream);
+        if stream != 0 {
+            self.carrier.reset(stream, ErrorCode::CANCEL);
+        }
+    }
+
+    /// Leaves the connection until it is asked for again. What nobody has counted is discarded.
+    pub(crate) fn detach(&mut self, core: &ClientCore, phase: Phase) {
+        self.cancel();
+        self.carrier.detach(self.slot);
+        let MovedBytes { up, down } = self.take_moved();
+        core.add_bytes(phase, |ledger| {
+            ledger.up.wire += up;
+            ledger.up[Part::Discarded] += up;
+            ledger.down.wire += down;
+            ledger.down[Part::Discarded] += down;
+        });
+    }
+
+    /// Takes what came for a stream. Returns whether the client wants it: otherwise it has given the stream up
+    /// meanwhile, and the bytes are discarded.
+    pub(crate) fn take_frame(
+        &mut self,
+        address: StreamAddress,
+        frame: &AnswerFrame<'_>,
+        is_open: bool,
+        core: &ClientCore,
+        phase: Phase,
+    ) -> bool {
+        let bytes = frame.wire_bytes();
+        if !is_open || !self.is_at(address) {
+            core.add_bytes(phase, |ledger| {
+                ledger.down.wire += bytes;
+                ledger.down[Part::Discarded] += bytes;
+            });
+            return false;
+        }
+        self.uncounted.down += bytes;
+        if frame.ends() {
+            self.stream = 0;
+        }
+        true
+    }
+}
+
+impl Drop for StreamLink {
+    fn drop(&mut self) {
+        self.cancel();
+        self.carrier.leave();
+    }
+}

@@ -1,0 +1,82 @@
+//! A request as it is sent, and what it is on the wire.
+
+use crate::protocol::http1::chars_without_line_ends;
+use crate::protocol::http2::fields::PreparedFields;
+use crate::protocol::http2::message::request_fields;
+use crate::record::{Flow, Part};
+
+/// The size of an HTTP head. The body of a poll belongs to it: it says what is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HeadSize {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Characters without line ends.
+    pub chars: u64,
+    /// Bytes around it: the headers of its frames over HTTP/2.
+    pub framing: u64,
+}
+
+impl HeadSize {
+    /// Measures a head.
+    pub(crate) fn of(head: &[u8]) -> HeadSize {
+        HeadSize { bytes: head.len() as u64, chars: chars_without_line_ends(head), framing: 0 }
+    }
+
+    /// What it is on the wire.
+    pub(crate) fn wire_bytes(self) -> u64 {
+        self.bytes + self.framing
+    }
+
+    /// Adds the head to the parts of a flow.
+    pub(crate) fn add_to(self, flow: &mut Flow) {
+        flow[Part::Heads] += self.bytes;
+        flow[Part::Framing] += self.framing;
+        flow.head_chars += self.chars;
+    }
+}
+
+/// A request as bytes of HTTP/1.1, and as fields if it goes over HTTP/2.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RenderedRequest {
+    /// The head, and the body if there is one.
+    pub bytes: Vec<u8>,
+    /// Their size over HTTP/1.1.
+    pub size: HeadSize,
+    /// How many of them are the head.
+    head_bytes: usize,
+    fields: Option<Box<PreparedFields>>,
+}
+
+impl RenderedRequest {
+    /// A request whose first `head_bytes` bytes are its head. `tls` is whether it goes over TLS, if it goes over
+    /// HTTP/2.
+    pub(super) fn new((bytes, head_bytes): (Vec<u8>, usize), tls: Option<bool>) -> RenderedRequest {
+        let fields = tls.and_then(|tls| request_fields(&bytes[..head_bytes], tls));
+        RenderedRequest {
+            size: HeadSize::of(&bytes),
+            head_bytes,
+            fields: fields.map(|fields| Box::new(PreparedFields::new(fields))),
+            bytes,
+        }
+    }
+
+    /// Its fields and its body, if it goes over HTTP/2.
+    pub(crate) fn http2(&self) -> Option<(&PreparedFields, &[u8])> {
+        Some((self.fields.as_deref()?, &self.bytes[self.head_bytes..]))
+    }
+
+    pub(super) fn has_body(&self) -> bool {
+        self.head_bytes < self.bytes.len()
+    }
+
+    /// Returns the bytes of the request with further fields at the end of its head; it has no body.
+    pub(super) fn with_fields(&self, more: &[u8]) -> (Vec<u8>, usize) {
+        let mut bytes = self.bytes.clone();
+        // A head ends with an empty line: the fields go before it.
+        bytes.truncate(bytes.len().saturating_sub(2));
+        bytes.extend_from_slice(more);
+        bytes.extend_from_slice(b"\r\n");
+        let head_bytes = bytes.len();
+        (bytes, head_bytes)
+    }
+}

@@ -1,0 +1,775 @@
+//! A connection as its client sees it: streams are opened, bytes are sent and received, and each byte is counted by
+//! what it is for. It owns no socket and reads no clock.
+
+use crate::protocol::answer_input::{AnswerBody, AnswerFields, AnswerFrame};
+use crate::protocol::http2::Http2Problem;
+use crate::protocol::http2::fields::{FieldList, PreparedFields};
+use crate::protocol::http2::frame::{
+    DEFAULT_WINDOW, ErrorCode, FRAME_HEADER_BYTES, FrameType, Http2FrameHeader, LARGEST_WINDOW,
+    flags,
+};
+use crate::protocol::http2::frame_reader::{DataPiece, FramePiece, Http2FrameReader};
+use crate::protocol::http2::hpack::{Decoder, Encoder, HpackPolicy};
+use crate::protocol::http2::settings::{
+    CONNECTION_WINDOW, HEADER_LIST_BYTES, PeerSettings, STREAM_WINDOW, write_opening,
+    write_window_update,
+};
+pub(crate) use crate::protocol::http2::streams::StreamName;
+use crate::protocol::http2::streams::{StreamEntry, StreamTable, WaitingBytes};
+
+const HEADER: u64 = FRAME_HEADER_BYTES as u64;
+/// The largest number of a stream.
+const LAST_STREAM: u32 = 0x7fff_ffff;
+/// A priority within HEADERS.
+const PRIORITY_BYTES: usize = 5;
+
+/// What a client may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Http2Options {
+    /// Which fields of requests get an index.
+    pub policy: HpackPolicy,
+    /// The table that the server may use for the fields of its answers, in bytes.
+    pub header_table_bytes: u32,
+}
+
+/// Memory that the connections of a thread share.
+#[derive(Debug, Default)]
+pub(crate) struct ReadScratch {
+    strings: [Vec<u8>; 2],
+    fields: FieldList,
+}
+
+/// What a connection has received. The bytes of all events are those that were received, but for
+/// [`Http2Connection::pending`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Http2Event<'a> {
+    /// So many bytes of frames that belong to the connection.
+    Control(u64),
+    /// The server's first settings have come, within the bytes of the event before this one.
+    Ready,
+    /// Something of an answer.
+    Answer {
+        /// The stream.
+        stream: StreamName,
+        /// What it is.
+        frame: AnswerFrame<'a>,
+    },
+    /// The server has ended a stream by an error; the bytes are those of the event before this one.
+    Reset {
+        /// The stream.
+        stream: StreamName,
+        /// Why.
+        code: ErrorCode,
+    },
+    /// Bytes that had waited for room are among those to be sent now.
+    Sent(SentBytes),
+    /// The server takes no further requests, for this reason; the bytes are those of the event before this one.
+    /// Streams that it has not begun with were reset by the events before.
+    GoAway(ErrorCode),
+    /// So many bytes of a stream that this side has reset.
+    Discarded(u64),
+}
+
+/// What was appended to the bytes to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct SentBytes {
+    /// Bytes of header blocks.
+    pub block: u64,
+    /// Headers of frames.
+    pub framing: u64,
+    /// Bytes of bodies.
+    pub body: u64,
+}
+
+/// A stream that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OpenedStream {
+    /// Its number.
+    pub id: u32,
+    /// What was appended for its request, without its body.
+    pub sent: SentBytes,
+}
+
+/// Why no stream can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamRefusal {
+    /// The server has so many already, and takes no more.
+    Limit(u32),
+    /// The server takes no further requests on this connection, or there are no numbers left.
+    Ended,
+}
+
+/// A header block that has begun.
+#[derive(Debug)]
+struct OpenBlock {
+    stream: u32,
+    bytes: Vec<u8>,
+    /// Bytes around it so far.
+    framing: u64,
+    ends: bool,
+}
+
+/// See the module's description.
+#[derive(Debug)]
+pub(crate) struct Http2Connection {
+    options: Http2Options,
+    encoder: Encoder,
+    decoder: Decoder,
+    peer: PeerSettings,
+    has_settings: bool,
+    reader: Http2FrameReader,
+    block: Option<Box<OpenBlock>>,
+    streams: StreamTable,
+    next_stream: u32,
+    has_ended: bool,
+    send_window: i64,
+    receive_window: i64,
+    /// Bytes of the connection's own frames that were appended and that nobody has taken yet.
+    control_sent: u64,
+}
+
+impl Http2Connection {
+    /// A connection before its first byte.
+    pub(crate) fn new(options: Http2Options) -> Http2Connection {
+        Http2Connection {
+            options,
+            encoder: Encoder::new(options.policy),
+            decoder: Decoder::new(),
+            peer: PeerSettings::default(),
+            has_settings: false,
+            reader: Http2FrameReader::default(),
+            block: None,
+            streams: StreamTable::default(),
+            next_stream: 1,
+            has_ended: false,
+            send_window: DEFAULT_WINDOW.into(),
+            receive_window: CONNECTION_WINDOW.into(),
+            control_sent: 0,
+        }
+    }
+
+    /// Appends what is sent first.
+    pub(crate) fn begin(&mut self, out: &mut Vec<u8>) {
+        let header_table_bytes = self.options.header_table_bytes;
+        self.control(out, |out| write_opening(header_table_bytes, out));
+    }
+
+    /// Received bytes that are in no event: the beginning of a frame or of a header block.
+    pub(crate) fn pending(&self) -> u64 {
+        let block = self.block.as_ref().map_or(0, |b| b.framing + b.bytes.len() as u64);
+        self.reader.pending() + block
+    }
+
+    /// Returns how many bytes of the connection's own frames were appended since the last call.
+    pub(crate) fn take_control_sent(&mut self) -> u64 {
+        std::mem::take(&mut self.control_sent)
+    }
+
+    /// Sends a request, whose body follows unless it `ends` with its fields.
+    ///
+    /// # Errors
+    /// If there can be no further stream.
+    pub(crate) fn open(
+        &mut self,
+        token: u32,
+        fields: &PreparedFields,
+        ends: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<OpenedStream, StreamRefusal> {
+        let most = self.peer.most_streams.unwrap_or(u32::MAX);
+        if self.has_ended || self.next_stream > LAST_STREAM {
+            return Err(StreamRefusal::Ended);
+        }
+        if self.streams.len() >= most as usize {
+            return Err(StreamRefusal::Limit(most));
+        }
+        let id = self.next_stream;
+        self.next_stream += 2;
+        let stream = self.streams.push(StreamEntry::new(id, token, self.peer.stream_window));
+        stream.sent_end = ends;
+        let sent = self.write_block(id, fields, ends, out);
+        Ok(OpenedStream { id, sent })
+    }
+
+    /// Appends a header block: a frame, or more if it is longer than the server takes.
+    fn write_block(
+        &mut self,
+        id: u32,
+        fields: &PreparedFields,
+        ends: bool,
+        out: &mut Vec<u8>,
+    ) -> SentBytes {
+        let begin = out.len();
+        let most = self.peer.frame_bytes as usize;
+        let end_stream = if ends { flags::END_STREAM } else { 0 };
+        let header = |length: usize, kind, flags| Http2FrameHeader {
+            length: length as u32,
+            kind,
+            flags,
+            stream: id,
+        };
+        header(0, FrameType::Headers, flags::END_HEADERS | end_stream).write(out);
+        self.encoder.encode(fields, out);
+        let block = out.len() - begin - FRAME_HEADER_BYTES;
+        if block <= most {
+            // Nearly always: the length is put into its place.
+            out[begin..begin + 3].copy_from_slice(&(block as u32).to_be_bytes()[1..]);
+            return SentBytes { block: block as u64, framing: HEADER, body: 0 };
+        }
+        let whole = out.split_off(begin + FRAME_HEADER_BYTES);
+        out.truncate(begin);
+        let mut framing = 0;
+        let mut left = whole.len();
+        for (nth, part) in whole.chunks(most).enumerate() {
+            left -= part.len();
+            let kind = if nth == 0 { FrameType::Headers } else { FrameType::Continuation };
+            let of_first = if nth == 0 { end_stream } else { 0 };
+            let end = if left == 0 { flags::END_HEADERS } else { 0 };
+            header(part.len(), kind, of_first | end).write(out);
+            out.extend_from_slice(part);
+            framing += HEADER;
+        }
+        SentBytes { block: block as u64, framing, body: 0 }
+    }
+
+    /// Sends bytes of a body, and the end of it if it `ends` with them. What finds no room in a window waits, see
+    /// [`Http2Event::Sent`]. Of a stream that is closed nothing is sent.
+    pub(crate) fn send(
+        &mut self,
+        id: u32,
+        bytes: &[u8],
+        ends: bool,
+        out: &mut Vec<u8>,
+    ) -> SentBytes {
+        let Some(stream) = self.streams.get(id).filter(|stream| !stream.sent_end) else {
+            return SentBytes::default();
+        };
+        stream.sent_end = ends;
+        if let Some(waiting) = &mut stream.waiting {
+            waiting.push(bytes);
+            waiting.ends = ends;
+            return SentBytes::default();
+        }
+        let frame_bytes = self.peer.frame_bytes;
+        let sent = write_data(stream, &mut self.send_window, frame_bytes, bytes, ends, out);
+        let left = &bytes[sent.body as usize..];
+        if !left.is_empty() {
+            let mut waiting = Box::<WaitingBytes>::default();
+            waiting.push(left);
+            waiting.ends = ends;
+            stream.waiting = Some(waiting);
+        }
+        if stream.is_closed() {
+            self.streams.remove(id);
+        }
+        sent
+    }
+
+    /// How many streams are open.
+    pub(crate) fn open_streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Bytes of a stream's body that wait for room.
+    #[cfg(test)]
+    pub(crate) fn waiting(&mut self, id: u32) -> u64 {
+        let stream = self.streams.get(id);
+        let waiting = stream.and_then(|stream| stream.waiting.as_ref());
+        waiting.map_or(0, |waiting| waiting.bytes().len() as u64)
+    }
+
+    /// Ends a stream by an error. What comes of it is discarded.
+    pub(crate) fn reset(&mut self, id: u32, code: ErrorCode, out: &mut Vec<u8>) {
+        if self.streams.remove(id).is_some() {
+            self.control(out, |out| {
+                let kind = FrameType::ResetStream;
+                Http2FrameHeader { length: 4, kind, flags: 0, stream: id }.write(out);
+                out.extend_from_slice(&code.0.to_be_bytes());
+            });
+        }
+    }
+
+    /// Says that this side opens no further stream, or why it cannot go on.
+    pub(crate) fn go_away(&mut self, code: ErrorCode, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.has_ended, true) && code == ErrorCode::NO_ERROR {
+            return;
+        }
+        self.control(out, |out| {
+            Http2FrameHeader { length: 8, kind: FrameType::GoAway, flags: 0, stream: 0 }.write(out);
+            // No stream of the server was processed, since it may open none.
+            out.extend_from_slice(&0_u32.to_be_bytes());
+            out.extend_from_slice(&code.0.to_be_bytes());
+        });
+    }
+
+    /// Appends frames of the connection, and counts their bytes.
+    fn control(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = out.len();
+        write(out);
+        self.control_sent += (out.len() - before) as u64;
+    }
+
+    /// Reads what came, and appends what is answered.
+    ///
+    /// # Errors
+    /// If the server does what is not allowed; `on` has got the events before.
+    pub(crate) fn receive(
+        &mut self,
+        mut bytes: &[u8],
+        scratch: &mut ReadScratch,
+        out: &mut Vec<u8>,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        let mut reader = std::mem::take(&mut self.reader);
+        let mut result = Ok(());
+        while !bytes.is_empty() && result.is_ok() {
+            result = reader.read(bytes).and_then(|(used, piece)| {
+                bytes = &bytes[used..];
+                match piece {
+                    None => Ok(()),
+                    Some(FramePiece::Data(piece)) => self.data(&piece, out, on),
+                    Some(FramePiece::Whole(header, payload)) => {
+                        self.frame(header, payload, scratch, out, on)
+                    }
+                }
+            });
+        }
+        self.reader = reader;
+        result
+    }
+
+    /// Handles a whole frame.
+    fn frame(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        scratch: &mut ReadScratch,
+        out: &mut Vec<u8>,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        self.check_order(header)?;
+        match header.kind {
+            FrameType::Data => return self.padded_data(header, payload, out, on),
+            FrameType::Headers => return self.headers(header, payload, scratch, on),
+            FrameType::Continuation => return self.continuation(header, payload, scratch, on),
+            _ => on(Http2Event::Control(HEADER + payload.len() as u64)),
+        }
+        match header.kind {
+            FrameType::Settings => self.settings(header, payload, out, on),
+            FrameType::Ping => self.ping(header, payload, out),
+            FrameType::WindowUpdate => self.window_update(header, payload, out, on),
+            FrameType::ResetStream => self.reset_by_server(header, payload, on),
+            FrameType::GoAway => self.server_goes(header, payload, on),
+            FrameType::PushPromise => Err(Http2Problem::Push),
+            FrameType::Priority if payload.len() != PRIORITY_BYTES => {
+                Err(Http2Problem::FrameLength)
+            }
+            FrameType::Priority
+            | FrameType::Data
+            | FrameType::Headers
+            | FrameType::Continuation
+            | FrameType::Other(_) => Ok(()),
+        }
+    }
+
+    /// The first frame has settings, and a header block is not interrupted.
+    fn check_order(&self, header: Http2FrameHeader) -> Result<(), Http2Problem> {
+        let is_settings = header.kind == FrameType::Settings && !header.has(flags::ACK);
+        if !self.has_settings && !is_settings {
+            return Err(Http2Problem::NoSettings);
+        }
+        let goes_on = header.kind == FrameType::Continuation;
+        let open = self.block.as_ref().map(|block| block.stream);
+        let belongs = if goes_on { open == Some(header.stream) } else { open.is_none() };
+        if belongs { Ok(()) } else { Err(Http2Problem::Continuation) }
+    }
+
+    fn settings(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        of_connection(header)?;
+        if header.has(flags::ACK) {
+            self.decoder.allow(self.options.header_table_bytes as usize);
+            return if payload.is_empty() { Ok(()) } else { Err(Http2Problem::FrameLength) };
+        }
+        let before = self.peer.stream_window;
+        self.peer.apply(payload)?;
+        self.encoder.allow(self.peer.header_table_bytes as usize);
+        let change = i64::from(self.peer.stream_window) - i64::from(before);
+        for stream in self.streams.iter_mut() {
+            stream.send_window += change;
+            if stream.send_window > LARGEST_WINDOW {
+                return Err(Http2Problem::Window);
+            }
+        }
+        self.control(out, |out| {
+            let kind = FrameType::Settings;
+            Http2FrameHeader { length: 0, kind, flags: flags::ACK, stream: 0 }.write(out);
+        });
+        if !std::mem::replace(&mut self.has_settings, true) {
+            on(Http2Event::Ready);
+        }
+        if change > 0 {
+            self.send_waiting(out, on);
+        }
+        Ok(())
+    }
+
+    fn ping(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Http2Problem> {
+        of_connection(header)?;
+        if payload.len() != 8 {
+            return Err(Http2Problem::FrameLength);
+        }
+        if !header.has(flags::ACK) {
+            self.control(out, |out| {
+                let kind = FrameType::Ping;
+                Http2FrameHeader { length: 8, kind, flags: flags::ACK, stream: 0 }.write(out);
+                out.extend_from_slice(payload);
+            });
+        }
+        Ok(())
+    }
+
+    fn window_update(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        let more = i64::from(first_u32(payload, 4)? & 0x7fff_ffff);
+        let window = if header.stream == 0 {
+            &mut self.send_window
+        } else {
+            match self.known_stream(header.stream)? {
+                Some(stream) => &mut stream.send_window,
+                None => return Ok(()),
+            }
+        };
+        *window += more;
+        if more == 0 || *window > LARGEST_WINDOW {
+            return Err(Http2Problem::Window);
+        }
+        self.send_waiting(out, on);
+        Ok(())
+    }
+
+    /// Sends what has waited for room, as far as there is some.
+    fn send_waiting(&mut self, out: &mut Vec<u8>, on: &mut impl FnMut(Http2Event<'_>)) {
+        let Http2Connection { streams, send_window, peer, .. } = self;
+        for stream in streams.iter_mut() {
+            let Some(mut waiting) = stream.waiting.take() else { continue };
+            let bytes = waiting.bytes();
+            let ends = waiting.ends;
+            let sent = write_data(stream, send_window, peer.frame_bytes, bytes, ends, out);
+            let whole = sent.body as usize == bytes.len();
+            waiting.advance(sent.body as usize);
+            if sent != SentBytes::default() {
+                on(Http2Event::Sent(sent));
+            }
+            if !whole {
+                stream.waiting = Some(waiting);
+            }
+        }
+        streams.remove_closed();
+    }
+
+    fn reset_by_server(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        let code = ErrorCode(first_u32(payload, 4)?);
+        if let Some(stream) = self.known_stream(header.stream)? {
+            let stream = stream.name();
+            self.streams.remove(header.stream);
+            on(Http2Event::Reset { stream, code });
+        }
+        Ok(())
+    }
+
+    fn server_goes(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        of_connection(header)?;
+        let (numbers, _) = payload.split_at_checked(8).ok_or(Http2Problem::FrameLength)?;
+        let last_stream = first_u32(&numbers[..4], 4)? & 0x7fff_ffff;
+        let code = ErrorCode(first_u32(&numbers[4..], 4)?);
+        self.has_ended = true;
+        while let Some(stream) = self.streams.remove_after(last_stream) {
+            let stream = stream.name();
+            on(Http2Event::Reset { stream, code: ErrorCode::REFUSED_STREAM });
+        }
+        on(Http2Event::GoAway(code));
+        Ok(())
+    }
+
+    /// Returns the open stream with a number; `None` if it is closed.
+    fn known_stream(&mut self, id: u32) -> Result<Option<&mut StreamEntry>, Http2Problem> {
+        if id == 0 {
+            return Err(Http2Problem::Stream);
+        }
+        if id.is_multiple_of(2) || id >= self.next_stream {
+            return Err(Http2Problem::IdleStream);
+        }
+        Ok(self.streams.get(id))
+    }
+
+    fn headers(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        scratch: &mut ReadScratch,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        self.known_stream(header.stream)?;
+        let mut part = without_padding(header, payload)?;
+        if header.has(flags::PRIORITY) {
+            part = part.get(PRIORITY_BYTES..).ok_or(Http2Problem::FrameLength)?;
+        }
+        let framing = HEADER + (payload.len() - part.len()) as u64;
+        let ends = header.has(flags::END_STREAM);
+        let block = OpenBlock { stream: header.stream, bytes: Vec::new(), framing, ends };
+        if header.has(flags::END_HEADERS) {
+            return self.whole_block(&block, part, scratch, on);
+        }
+        self.block = Some(Box::new(OpenBlock { bytes: part.to_vec(), ..block }));
+        Ok(())
+    }
+
+    fn continuation(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        scratch: &mut ReadScratch,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        let Some(mut block) = self.block.take() else { return Err(Http2Problem::Continuation) };
+        block.framing += HEADER;
+        block.bytes.extend_from_slice(payload);
+        // Frames without anything must have an end, too.
+        if block.bytes.len() as u64 + block.framing > HEADER_LIST_BYTES.into() {
+            self.block = Some(block);
+            return Err(Http2Problem::LongFields);
+        }
+        if !header.has(flags::END_HEADERS) {
+            self.block = Some(block);
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut block.bytes);
+        self.whole_block(&block, &bytes, scratch, on)
+    }
+
+    /// A header block is whole.
+    fn whole_block(
+        &mut self,
+        block: &OpenBlock,
+        bytes: &[u8],
+        scratch: &mut ReadScratch,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        let ReadScratch { strings, fields } = scratch;
+        fields.clear();
+        let mut list_bytes = 0;
+        let decoded = self.decoder.decode(bytes, strings, |name, value| {
+            list_bytes += name.len() + value.len() + 32;
+            if list_bytes <= HEADER_LIST_BYTES as usize {
+                fields.push(name, value);
+            }
+        });
+        decoded.map_err(|_| Http2Problem::Compression)?;
+        if list_bytes > HEADER_LIST_BYTES as usize {
+            return Err(Http2Problem::LongFields);
+        }
+        let block_bytes = bytes.len() as u64;
+        let framing_bytes = block.framing;
+        let ends = block.ends;
+        let Some(stream) = self.streams.get(block.stream) else {
+            on(Http2Event::Discarded(block_bytes + framing_bytes));
+            return Ok(());
+        };
+        let status = if stream.has_head { None } else { Some(status_of(fields)?) };
+        let interim = status.is_some_and(|status| (100..200).contains(&status));
+        // An interim answer does not end the stream, and a trailer section does (RFC 9113 §8.1).
+        let is_trailer = stream.has_head;
+        if stream.received_end || interim && ends || is_trailer && !ends {
+            return Err(Http2Problem::Message);
+        }
+        stream.has_head |= !interim;
+        let stream = stream.name();
+        let status = status.unwrap_or(0);
+        let fields = AnswerFields { fields, status, block_bytes, framing_bytes, ends };
+        on(Http2Event::Answer { stream, frame: AnswerFrame::Fields(fields) });
+        if ends {
+            self.streams.receive_end(block.stream);
+        }
+        Ok(())
+    }
+
+    /// Bytes of a body without padding.
+    fn data(
+        &mut self,
+        piece: &DataPiece<'_>,
+        out: &mut Vec<u8>,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        let DataPiece { header, bytes, first, last } = *piece;
+        if first {
+            self.check_order(header)?;
+        }
+        let framing = if first { HEADER } else { 0 };
+        let ends = last && header.has(flags::END_STREAM);
+        self.body(header.stream, bytes, (bytes.len() as u32, framing), (last, ends), out, on)
+    }
+
+    /// A frame with bytes of a body and padding.
+    fn padded_data(
+        &mut self,
+        header: Http2FrameHeader,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        let bytes = without_padding(header, payload)?;
+        let framing = HEADER + (payload.len() - bytes.len()) as u64;
+        let ends = header.has(flags::END_STREAM);
+        self.body(header.stream, bytes, (header.length, framing), (true, ends), out, on)
+    }
+
+    /// Passes bytes of a body on, and gives the server room for as many. `counted` of them take room in the
+    /// windows.
+    fn body(
+        &mut self,
+        id: u32,
+        bytes: &[u8],
+        (counted, framing_bytes): (u32, u64),
+        (frame_ends, ends): (bool, bool),
+        out: &mut Vec<u8>,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        self.known_stream(id)?;
+        self.receive_window -= i64::from(counted);
+        if self.receive_window < 0 {
+            return Err(Http2Problem::Window);
+        }
+        if let Some(more) = refill(&mut self.receive_window, CONNECTION_WINDOW) {
+            self.control(out, |out| write_window_update(0, more, out));
+        }
+        let Some(stream) = self.streams.get(id) else {
+            on(Http2Event::Discarded(bytes.len() as u64 + framing_bytes));
+            return Ok(());
+        };
+        if !stream.has_head || stream.received_end {
+            return Err(Http2Problem::Message);
+        }
+        stream.receive_window -= i64::from(counted);
+        if stream.receive_window < 0 {
+            return Err(Http2Problem::Window);
+        }
+        let name = stream.name();
+        let more = refill(&mut stream.receive_window, STREAM_WINDOW).filter(|_| !ends);
+        let frame = AnswerFrame::Body(AnswerBody { bytes, framing_bytes, frame_ends, ends });
+        on(Http2Event::Answer { stream: name, frame });
+        if let Some(more) = more {
+            self.control(out, |out| write_window_update(id, more, out));
+        }
+        if ends {
+            self.streams.receive_end(id);
+        }
+        Ok(())
+    }
+}
+
+/// Sends as much of a body as windows have room for, and its end with the last byte.
+fn write_data(
+    stream: &mut StreamEntry,
+    window: &mut i64,
+    frame_bytes: u32,
+    bytes: &[u8],
+    ends: bool,
+    out: &mut Vec<u8>,
+) -> SentBytes {
+    let mut sent = SentBytes::default();
+    loop {
+        let left = &bytes[sent.body as usize..];
+        let room = (*window).min(stream.send_window).min(frame_bytes.into()).max(0);
+        let length = (room as usize).min(left.len());
+        let is_end = ends && length == left.len();
+        if length == 0 && !(is_end && left.is_empty()) {
+            return sent;
+        }
+        let flags = if is_end { flags::END_STREAM } else { 0 };
+        let kind = FrameType::Data;
+        Http2FrameHeader { length: length as u32, kind, flags, stream: stream.id }.write(out);
+        out.extend_from_slice(&left[..length]);
+        *window -= length as i64;
+        stream.send_window -= length as i64;
+        sent.framing += HEADER;
+        sent.body += length as u64;
+        if length == left.len() {
+            return sent;
+        }
+    }
+}
+
+/// Returns by how much a window for what the server sends is to be enlarged: half of it was used.
+fn refill(window: &mut i64, full: u32) -> Option<u32> {
+    let used = i64::from(full) - *window;
+    if used < i64::from(full / 2) {
+        return None;
+    }
+    *window = full.into();
+    u32::try_from(used).ok()
+}
+
+/// A frame must be the connection's.
+fn of_connection(header: Http2FrameHeader) -> Result<(), Http2Problem> {
+    if header.stream == 0 { Ok(()) } else { Err(Http2Problem::Stream) }
+}
+
+/// Reads a number, which is all of a payload.
+fn first_u32(payload: &[u8], length: usize) -> Result<u32, Http2Problem> {
+    let number = payload.first_chunk().filter(|_| payload.len() == length);
+    number.map(|bytes| u32::from_be_bytes(*bytes)).ok_or(Http2Problem::FrameLength)
+}
+
+/// Returns a payload without its padding (RFC 9113 §6.1).
+fn without_padding(header: Http2FrameHeader, payload: &[u8]) -> Result<&[u8], Http2Problem> {
+    if !header.has(flags::PADDED) {
+        return Ok(payload);
+    }
+    let (padding, rest) = payload.split_first().ok_or(Http2Problem::FrameLength)?;
+    let kept = rest.len().checked_sub(usize::from(*padding)).ok_or(Http2Problem::Padding)?;
+    Ok(&rest[..kept])
+}
+
+/// Returns the status of an answer, whose pseudo-header fields are `:status` alone (RFC 9113 §8.3.2).
+fn status_of(fields: &FieldList) -> Result<u16, Http2Problem> {
+    let mut status = None;
+    let mut has_regular = false;
+    for (name, value) in fields.iter() {
+        if !name.starts_with(b":") {
+            has_regular = true;
+            continue;
+        }
+        if name != b":status" || status.is_some() || has_regular {
+            return Err(Http2Problem::Message);
+        }
+        let digits = std::str::from_utf8(value).ok().filter(|text| text.len() == 3);
+        status = digits.and_then(|text| text.parse().ok());
+    }
+    status.filter(|status| (100..1_000).contains(status)).ok_or(Http2Problem::Message)
+}

@@ -1,0 +1,103 @@
+//! HTTP/2 end to end: each byte is counted and audited, frames cost what RFC 9113 says, and clients share
+//! connections or have their own.
+
+use crate::support::{Row, World, at_once, expect_ran, finish, number};
+
+/// Clients of every transport over HTTP/2: with a connection each, and five to one.
+fn every_way(root: &str, feed: &str) -> World {
+    let mut series = String::new();
+    for transport in ["polling", "long-polling", "streaming", "sse"] {
+        for streams in [1, 5] {
+            let interval = if transport == "polling" { "interval = \"100ms\"\n" } else { "" };
+            series.push_str(&format!(
+                "[[series]]\ntransport = \"{transport}\"\nlabel = \"{transport}-{streams}\"\n\
+                 http_version = \"2\"\nstreams = {streams}\n{interval}\n"
+            ));
+        }
+    }
+    World::new(&format!(
+        r#"
+name = "http2"
+clients = [10]
+warmup = "300ms"
+driver_lateness = "1s"
+duration = "1s"
+cooldown = "500ms"
+timeout = "5s"
+drain = "5s"
+{root}
+
+[feed]
+rate = "10/s"
+{feed}
+
+{series}"#
+    ))
+}
+
+fn adds_up(row: &Row, what: &str) {
+    for name in ["mismatched", "ledger_bytes", "kernel_bytes", "server_bytes", "unaudited"] {
+        assert_eq!(number(row, &format!("audit_{name}")), 0.0, "{name} of {what}");
+    }
+    for name in ["faults", "lost", "updates_missing", "discarded_bytes_per_message"] {
+        assert_eq!(number(row, name), 0.0, "{name} of {what}");
+    }
+    assert!(number(row, "messages") > 0.0, "{what}");
+}
+
+/// Bytes of an event around its data: an id of seven digits, `data: `, and two line ends.
+const EVENT: u64 = 12 + 7 + 1;
+/// The header of a frame (RFC 9113 §4.1).
+const FRAME: u64 = 9;
+
+fn check(root: &str, feed: &str, size: u64) {
+    let world = every_way(root, feed);
+    expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
+    let rows = world.csv("summary.csv");
+    let rows: Vec<&Row> = rows.iter().filter(|row| row["series"].contains('-')).collect();
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let what = format!("{} with {root:?} and {size} bytes", row["series"]);
+        adds_up(row, &what);
+        let frames = |bytes: u64| FRAME * bytes.div_ceil(16_384);
+        let framing = number(row, "framing_bytes_per_message");
+        let (transport, streams) = row["series"].rsplit_once('-').expect("a label");
+        match transport {
+            // A record separator behind each message.
+            "streaming" => assert_eq!(framing, (1 + frames(size + 1)) as f64, "{what}"),
+            "sse" => assert_eq!(framing, (EVENT + frames(size + EVENT)) as f64, "{what}"),
+            // The request; the fields of the answer, and its bytes.
+            _ => {
+                assert_eq!(framing, (2 * FRAME + frames(size)) as f64, "{what}");
+                let heads = number(row, "heads_bytes_per_message");
+                // Of 716 and 193 bytes nearly all have an index.
+                assert!((20.0..80.0).contains(&heads), "{what}: {heads}");
+            }
+        }
+        let connections = number(row, "audit_connections");
+        assert_eq!(connections, if streams == "1" { 10.0 } else { 2.0 }, "{what}");
+    }
+}
+
+#[test]
+fn every_byte_over_http2_is_counted_and_audited() {
+    at_once([("", "", 21), ("", "[server.tls]", 21)], |(root, feed, size)| check(root, feed, size));
+}
+
+#[test]
+fn a_message_larger_than_a_frame_takes_several() {
+    // At 16,384 bytes an event has one frame more than its data.
+    at_once([16_384_u64, 16_385, 40_000], |size| {
+        check("", &format!("size = \"{size}B\""), size);
+    });
+}
+
+#[test]
+fn each_client_of_a_shared_connection_gets_each_update_of_a_log() {
+    let world = every_way("", "semantics = \"log\"");
+    expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
+    for row in world.csv("summary.csv").iter().filter(|row| row["series"].contains('-')) {
+        adds_up(row, &row["series"]);
+        assert!(number(row, "updates_delivered") >= 90.0, "{row:?}");
+    }
+}
