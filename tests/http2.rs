@@ -1,12 +1,14 @@
 //! HTTP/2 end to end: each byte is counted and audited, frames cost what RFC 9113 says, and clients share
 //! connections or have their own.
 
-use crate::support::{Row, World, at_once, expect_ran, finish, number};
+use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 
 /// Clients of every transport over HTTP/2: with a connection each, and five to one.
 fn every_way(root: &str, feed: &str) -> World {
     let mut series = String::new();
-    for transport in ["polling", "long-polling", "streaming", "sse"] {
+    for transport in ["polling", "long-polling", "streaming", "sse", "websocket"] {
         for streams in [1, 5] {
             let interval = if transport == "polling" { "interval = \"100ms\"\n" } else { "" };
             series.push_str(&format!(
@@ -55,7 +57,7 @@ fn check(root: &str, feed: &str, size: u64) {
     expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
     let rows = world.csv("summary.csv");
     let rows: Vec<&Row> = rows.iter().filter(|row| row["series"].contains('-')).collect();
-    assert_eq!(rows.len(), 8);
+    assert_eq!(rows.len(), 10);
     for row in rows {
         let what = format!("{} with {root:?} and {size} bytes", row["series"]);
         adds_up(row, &what);
@@ -65,6 +67,11 @@ fn check(root: &str, feed: &str, size: u64) {
         match transport {
             // A record separator behind each message.
             "streaming" => assert_eq!(framing, (1 + frames(size + 1)) as f64, "{what}"),
+            // The header of a frame that is not masked (RFC 6455 §5.2).
+            "websocket" => {
+                let header = if size <= 125 { 2 } else { 4 };
+                assert_eq!(framing, (header + frames(size + header)) as f64, "{what}");
+            }
             "sse" => assert_eq!(framing, (EVENT + frames(size + EVENT)) as f64, "{what}"),
             // The request; the fields of the answer, and its bytes.
             _ => {
@@ -100,4 +107,87 @@ fn each_client_of_a_shared_connection_gets_each_update_of_a_log() {
         adds_up(row, &row["series"]);
         assert!(number(row, "updates_delivered") >= 90.0, "{row:?}");
     }
+}
+
+#[test]
+fn heads_of_polls_are_predicted_for_each_policy_and_table() {
+    let series: Vec<String> = ["static", "dynamic", "cookies-never-indexed"]
+        .iter()
+        .flat_map(|hpack| ["0B", "100B", "4KiB"].map(|table| (hpack, table)))
+        .map(|(hpack, table)| {
+            format!(
+                "[[series]]\ntransport = \"polling\"\nlabel = \"{hpack}-{table}\"\n\
+                 http_version = \"2\"\nhpack = \"{hpack}\"\nheader_table = \"{table}\"\n\
+                 response_head = \"minimal\"\ninterval = \"50ms\"\n"
+            )
+        })
+        .collect();
+    let world = World::new(&format!(
+        "name = \"heads\"\nclients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"1s\"\n\
+         duration = \"500ms\"\ncooldown = \"200ms\"\n[feed]\nrate = \"10/s\"\n{}",
+        series.concat()
+    ));
+    expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
+    let rows = world.csv("summary.csv");
+    let rows: Vec<&Row> = rows.iter().filter(|row| row["series"].contains('-')).collect();
+    assert_eq!(rows.len(), 9);
+    for row in rows {
+        adds_up(row, &row["series"]);
+        let heads = number(row, "heads_bytes_per_message");
+        assert_eq!(heads, number(row, "predicted_heads_bytes_per_message"), "{}", row["series"]);
+        let expected = if row["series"].starts_with("static") { 400.0..600.0 } else { 10.0..500.0 };
+        assert!(expected.contains(&heads), "{}: {heads}", row["series"]);
+    }
+}
+
+/// A server that answers each connection with these bytes.
+fn server(bytes: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                if stream.read(&mut buffer).is_ok_and(|len| len > 0) {
+                    // A client that is gone needs no answer.
+                    let _ = stream.write_all(bytes);
+                    while stream.read(&mut buffer).is_ok_and(|len| len > 0) {}
+                }
+            });
+        }
+    });
+    address
+}
+
+/// What a run says of a server that answers so.
+fn said_of(transport: &str, bytes: &'static [u8]) -> String {
+    let address = server(bytes);
+    let path = if transport == "polling" { "interval = \"100ms\"\n" } else { "" };
+    let world = World::new(&format!(
+        "name = \"odd\"\nclients = [2]\nwarmup = \"100ms\"\nduration = \"300ms\"\ncooldown = \"100ms\"\n\
+         timeout = \"300ms\"\ndriver_lateness = \"1s\"\n[feed]\nrate = \"10/s\"\n\
+         [server]\nurl = \"http://{address}\"\n[[series]]\ntransport = \"{transport}\"\n\
+         path = \"/\"\nhttp_version = \"2\"\n{path}"
+    ));
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_code(&output, 96);
+    said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_server_without_http2_is_named_whatever_it_answers() {
+    const NO_SETTINGS: &str = "the server did not begin HTTP/2 with SETTINGS";
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let cases: [(&str, &'static [u8], &str); 6] = [
+        ("polling", b"HTTP/1.1 400 Bad Request\r\n\r\n", "answered with HTTP/1.1"),
+        ("websocket", b"HTTP/1.1 400 Bad Request\r\n\r\n", "answered with HTTP/1.1"),
+        ("sse", b"<!DOCTYPE HTML PUBLIC>", NO_SETTINGS),
+        ("websocket", b"<!DOCTYPE HTML PUBLIC>", NO_SETTINGS),
+        ("websocket", SETTINGS, "the server does not take WebSocket over HTTP/2"),
+        ("websocket", b"", "no answer within the limit"),
+    ];
+    at_once(cases, |(transport, bytes, expected)| {
+        let said = said_of(transport, bytes);
+        assert!(said.contains(expected), "{transport}, {:?}: {said}", bytes.escape_ascii());
+    });
 }

@@ -183,6 +183,10 @@ impl Io<'_> {
             connection.enter(phase);
         }
     }
+    /// Whether the connection is to be closed after this event.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.control.next != Next::Keep
+    }
     /// Whether the client must end.
     pub(crate) fn is_stopping(&self) -> bool {
         self.control.stopping
@@ -247,7 +251,13 @@ impl Io<'_> {
         match &mut self.stream {
             None => self.send(&request.bytes).map(|()| request.size),
             Some(stream) => match request.http2() {
-                Some((fields, body)) => stream.send_request(fields, body, Part::Heads),
+                Some((fields, _)) if request.connects() => {
+                    stream.open_tunnel((self.core, self.control.phase), fields)
+                }
+                Some((fields, body)) => {
+                    let of = (&*self.core, self.control.phase);
+                    stream.send_request(of, fields, body, Part::Heads)
+                }
                 // A request of a client over HTTP/2 has fields.
                 None => Err(ClientError::of(ClientErrorKind::Malformed)),
             },
@@ -264,7 +274,10 @@ impl Io<'_> {
     ) -> Result<HeadSize, ClientError> {
         match &mut self.stream {
             None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
-            Some(stream) => stream.send_request(fields, message, Part::Payload),
+            Some(stream) => {
+                let of = (&*self.core, self.control.phase);
+                stream.send_request(of, fields, message, Part::Payload)
+            }
         }
     }
     /// Sends bytes; what the socket does not take now is sent later.
@@ -273,6 +286,11 @@ impl Io<'_> {
     /// If the connection is gone.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         let now_ns = self.now_ns;
+        if let (None, Some(stream)) = (&self.connection, &mut self.stream) {
+            let framing = stream.send(bytes)?;
+            self.count_stream_framing(framing);
+            return Ok(());
+        }
         match &mut self.connection {
             None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
             Some(connection) => connection
@@ -331,6 +349,9 @@ impl Io<'_> {
         if let Some(connection) = &mut self.connection {
             connection.discard_all();
         }
+        if let Some(stream) = &mut self.stream {
+            stream.discard(self.core, self.control.phase);
+        }
     }
     /// Adds received bytes as discarded.
     pub(crate) fn discard_received(&mut self) {
@@ -386,11 +407,22 @@ impl Io<'_> {
         if let Some(connection) = &mut self.connection {
             connection.stream.end(now_ns);
         }
-        if let Some(stream) = &mut self.stream {
-            // Others may have streams of the connection: this one alone is given up.
-            stream.cancel();
-            self.control.next = Next::Finish;
+        let Some(stream) = &mut self.stream else { return };
+        match stream.end() {
+            Some(framing) => self.count_stream_framing(framing),
+            None => {
+                // Others may have streams of the connection: this one alone is given up.
+                stream.cancel();
+                self.control.next = Next::Finish;
+            }
         }
+    }
+    /// Counts what is around bytes of another protocol that were sent on a stream.
+    fn count_stream_framing(&mut self, framing: u64) {
+        self.count(|ledger| {
+            ledger.up.wire += framing;
+            ledger.up[Part::Framing] += framing;
+        });
     }
     /// Gives the server some time to close its side, see [`ClientCore::closing_limit_ns`].
     pub(crate) fn limit_closing(&mut self) {

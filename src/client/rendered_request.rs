@@ -2,7 +2,7 @@
 
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http2::fields::PreparedFields;
-use crate::protocol::http2::message::request_fields;
+use crate::protocol::http2::message::{CONNECT, request_fields};
 use crate::record::{Flow, Part};
 
 /// The size of an HTTP head. The body of a poll belongs to it: it says what is asked for.
@@ -63,6 +63,13 @@ impl RenderedRequest {
     /// Its fields and its body, if it goes over HTTP/2.
     pub(crate) fn http2(&self) -> Option<(&PreparedFields, &[u8])> {
         Some((self.fields.as_deref()?, &self.bytes[self.head_bytes..]))
+    }
+
+    /// Whether its stream becomes a connection of another protocol, if it goes over HTTP/2.
+    pub(crate) fn connects(&self) -> bool {
+        self.fields.as_ref().is_some_and(|fields| {
+            fields.iter().next().is_some_and(|(_, method, _)| method == CONNECT)
+        })
     }
 
     pub(super) fn has_body(&self) -> bool {

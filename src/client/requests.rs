@@ -63,7 +63,11 @@ impl Requests {
         let authority = &target.authority;
         let constant = parts.is_constant();
         let http2 = options.http2.map(|settings| Http2Requests {
-            carriers: CarrierPool::new(settings.options(), settings.streams),
+            carriers: CarrierPool::new(
+                settings.options(),
+                settings.streams,
+                parts.field("Upgrade").is_some(),
+            ),
             tls: target.tls,
         });
         // What the server takes as its name; one that differs by client is not that of its cookies.

@@ -138,6 +138,8 @@ impl Session {
                     self.let_read(around.now_ns, |machine, io| machine.answer(io, frame));
                 }
             }
+            // Until now the next turn had to wait for the server, which did not read.
+            (_, AnswerEvent::Unblocked) => self.able_ns = self.able_ns.max(around.now_ns),
             // It has left the connection, or waits for another one.
             (_, AnswerEvent::Opened | AnswerEvent::Failed(_) | AnswerEvent::Ended(_)) => {}
         }

@@ -101,6 +101,30 @@ impl StreamLayer for Tap {
     }
 }
 
+/// Keeps fields of HTTP/2, a line each, if they are the first of their kind: those of an answer if its request is
+/// kept.
+pub(crate) fn keep_fields<'a>(
+    heads: &Heads,
+    of: HeadOf,
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+) {
+    let mut heads = heads.borrow_mut();
+    let is_kept = |of: HeadOf| heads.iter().any(|head| head.of == of);
+    let request = HeadOf::ALL.into_iter().find(|other| other.is_request() && other.answer() == of);
+    if is_kept(of) || request.is_some_and(|request| !is_kept(request)) {
+        return;
+    }
+    let mut lines = Vec::new();
+    for (name, value) in fields {
+        lines.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
+    }
+    lines.extend_from_slice(b"\r\n");
+    let mut bytes = redact_fields(&lines);
+    let cut = bytes.len() > HEAD_KEPT_BYTES;
+    bytes.truncate(HEAD_KEPT_BYTES);
+    heads.push(Head { of, bytes, cut });
+}
+
 /// The end of a head, after its empty line, and its status. A response's head includes the interim
 /// responses before it (RFC 9110 §15.2).
 fn find_end(bytes: &[u8], response: bool) -> Option<(usize, u16)> {

@@ -434,7 +434,8 @@ impl Plan {
         } else if self.tls_of(series).is_some() && shares_connections(series) {
             "messages of several clients share a TLS record, or have one each, as the server's timing has it"
         } else if series.settings.is_http2() {
-            "over HTTP/2 the size of a head depends on those before it"
+            "over HTTP/2 the size of a head depends on those before it: known are polls for a snapshot whose answers \
+             have no date (response_head = \"minimal\")"
         } else {
             "requests differ from client to client, so that their size cannot be predicted"
         }

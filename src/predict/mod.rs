@@ -5,6 +5,7 @@ pub(crate) mod arithmetic;
 mod curve;
 mod distribution;
 mod exchange;
+pub(crate) mod http2;
 pub(crate) mod long_polling;
 mod model;
 

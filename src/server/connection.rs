@@ -15,6 +15,7 @@ use crate::server::peer::Peer;
 use crate::server::requests::{ConnectionContext, RequestContext};
 use crate::server::routes::{TakeOver, Upgraded};
 use crate::server::simple_request::{SimpleEnd, SimpleRequests};
+use crate::server::upgraded_stream::UpgradedStream;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use hyper_util::rt::TokioIo;
@@ -167,6 +168,7 @@ async fn serve_by_hyper(
         [parts.read_buf, unread].concat().into()
     };
     if let Some(take_over) = requests.take_over.take() {
+        let stream = UpgradedStream::Connection(stream);
         let upgraded = Upgraded { stream, leftover: rest, peer: peer.clone() };
         return HyperEnd::Upgrade(Box::new((take_over, upgraded)));
     }

@@ -66,6 +66,7 @@ pub(super) async fn serve(
     let mut http = http2::Builder::new(ThisThread);
     http.max_concurrent_streams(MOST_STREAMS)
         .auto_date_header(false)
+        .enable_connect_protocol()
         .max_header_list_size(context.head_bytes());
     let io = TokioIo::new(HeldStream(stream.clone()));
     let mut connection = Box::pin(http.serve_connection(io, service));

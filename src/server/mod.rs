@@ -13,6 +13,7 @@
 //! | `simple_request` | polls, which are answered without hyper |
 //! | `http2` | a connection of HTTP/2, by hyper |
 //! | `deferred_eof` | when hyper sees the end of a client's stream, and when it is idle |
+//! | `upgraded_stream` | what another protocol has in place of HTTP |
 //! | `routes`, `body`, `response_head`, `streaming_response`, `post` | what endpoints are made of |
 //! | `peer`, `subscription` | a client, and its position in what is published |
 //! | `broadcast_hub` | messages that clients send to all |
@@ -38,11 +39,13 @@ mod simple_request;
 pub(crate) mod streaming_response;
 mod subscription;
 mod thread;
+mod upgraded_stream;
 
 pub(crate) use body::{Body, only_get, plain};
 pub(crate) use peer::{Peer, last_event_id};
 pub(crate) use routes::{Answer, Endpoint, Routes, TakeOver, Upgraded};
 pub(crate) use subscription::Outgoing;
+pub(crate) use upgraded_stream::UpgradedStream;
 
 use crate::error::{Failure, Outcome, at};
 use crate::feed::Feed;

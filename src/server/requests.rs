@@ -6,16 +6,20 @@ use crate::server::body::{Body, only_get, plain};
 use crate::server::open_connections::{ConnectionState, OpenConnections};
 use crate::server::pages::Pages;
 use crate::server::peer::Peer;
-use crate::server::routes::{Answer, Routes, TakeOver};
+use crate::server::routes::{Answer, Routes, TakeOver, Upgraded};
 use crate::server::server_thread::ServerThread;
 use crate::server::simple_request::SharedBuffers;
+use crate::server::upgraded_stream::UpgradedStream;
 use crate::server::{Config, Limits, post};
 use crate::time::now_ns;
+use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use http_body_util::Either;
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::server::conn::http1;
 use hyper::service::Service;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -24,6 +28,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::task::spawn_local;
 
 /// A body up to this size is copied behind its head and written with it; a larger one is written
 /// without a copy.
@@ -98,8 +103,9 @@ impl RequestContext {
     }
 
     /// Answers a request.
-    pub(super) fn answer(&self, request: Request<Incoming>) -> AnswerFuture {
+    pub(super) fn answer(&self, mut request: Request<Incoming>) -> AnswerFuture {
         let RequestContext { context, peer, state, take_over: upgrade } = self;
+        let stream = is_connect(&request).then(|| hyper::upgrade::on(&mut request));
         let is_post = request.method() == Method::POST;
         // What is measured goes first.
         let pages =
@@ -111,7 +117,9 @@ impl RequestContext {
                 post::receive(request, peer)
             }
             Some(endpoint) if is_post => endpoint.post(request, peer),
-            Some(_) if request.method() != Method::GET => Answer::Now(only_get()),
+            Some(_) if request.method() != Method::GET && stream.is_none() => {
+                Answer::Now(only_get())
+            }
             Some(endpoint) => endpoint.answer(&request, peer),
             None => Answer::Now(unknown_path(&context.routes)),
         };
@@ -126,13 +134,32 @@ impl RequestContext {
             Answer::Now(response) => AnswerFuture::Now(Some(response)),
             Answer::Later(held) => AnswerFuture::Later(held, state.clone()),
             Answer::Upgrade(response, take_over) => {
-                upgrade.set(Some(take_over));
+                match stream {
+                    None => upgrade.set(Some(take_over)),
+                    Some(stream) => hand_over(stream, take_over, peer.clone()),
+                }
                 AnswerFuture::Now(Some(response))
             }
         };
         let injected = peer.thread.injector.is_some();
         if injected { inject_faults(answer, self) } else { answer }
     }
+}
+
+/// Whether a request over HTTP/2 makes its stream a connection of another protocol (RFC 8441 §4).
+fn is_connect(request: &Request<Incoming>) -> bool {
+    request.method() == Method::CONNECT && request.extensions().get::<Protocol>().is_some()
+}
+
+/// Hands a stream of HTTP/2 over to another protocol, once the client knows that it may use it.
+fn hand_over(stream: OnUpgrade, take_over: TakeOver, peer: Rc<Peer>) {
+    spawn_local(async move {
+        // One that is gone needs no other protocol.
+        if let Ok(stream) = stream.await {
+            let stream = UpgradedStream::of_http2(stream);
+            take_over(Upgraded { stream, leftover: Bytes::new(), peer }).await;
+        }
+    });
 }
 
 /// Returns the same answer as a server with faults gives it.

@@ -1,9 +1,9 @@
 //! What a transport's server half implements and mounts: endpoints at paths.
 
-use crate::net::Connection;
 use crate::protocol::http1::request::SimpleRequest;
 use crate::server::body::{Body, only_get};
 use crate::server::peer::Peer;
+use crate::server::upgraded_stream::UpgradedStream;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use hyper::body::Incoming;
@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 /// An upgraded connection, with what was read beyond the request.
 pub struct Upgraded {
-    /// The connection.
-    pub(crate) stream: Connection,
+    /// The connection, or a stream of it.
+    pub(crate) stream: UpgradedStream,
     /// Bytes that followed the request's head.
     pub leftover: Bytes,
     /// The client.

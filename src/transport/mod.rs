@@ -86,7 +86,7 @@ pub trait Series: Settings {
     }
     /// How its requests go over HTTP/2; `None` for HTTP/1.1.
     fn http2(&self) -> Option<&Http2Settings> {
-        self.request_settings()?.options.http2.as_ref()
+        self.options()?.http2.as_ref()
     }
     /// Whether its requests go over HTTP/2.
     fn is_http2(&self) -> bool {

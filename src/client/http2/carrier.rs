@@ -14,6 +14,8 @@ use std::rc::Rc;
 pub(super) enum CarrierStage {
     /// There is none.
     Closed,
+    /// It is made, and its clients wait for the server's settings.
+    Greeting,
     /// It can be used.
     Open,
     /// The server takes no further requests on it.
@@ -34,6 +36,8 @@ pub(crate) struct Carrier {
 
 pub(super) struct CarrierState {
     pub(super) options: Http2Options,
+    /// Whether its streams become connections of another protocol, which the server must take.
+    pub(super) tunnels: bool,
     pub(super) stage: CarrierStage,
     pub(super) http2: Http2Connection,
     /// Bytes that are to be sent.
@@ -49,7 +53,7 @@ pub(super) struct CarrierState {
 }
 
 impl Carrier {
-    pub(super) fn new(core: &ClientCore, options: Http2Options) -> Carrier {
+    pub(super) fn new(core: &ClientCore, options: Http2Options, tunnels: bool) -> Carrier {
         Carrier {
             thread: core.thread.clone(),
             first_client: core.id,
@@ -57,6 +61,7 @@ impl Carrier {
             members: Cell::new(0),
             state: RefCell::new(CarrierState {
                 options,
+                tunnels,
                 stage: CarrierStage::Closed,
                 http2: Http2Connection::new(options),
                 out: Vec::new(),
@@ -138,11 +143,13 @@ impl Carrier {
         body: &[u8],
     ) -> Result<(u32, SentBytes), ClientError> {
         let mut state = self.state.borrow_mut();
-        let CarrierState { http2, out, stage, .. } = &mut *state;
+        let CarrierState { http2, out, stage, tunnels, .. } = &mut *state;
+        let tunnels = *tunnels;
         if *stage != CarrierStage::Open {
             return Err(ClientError::of(ClientErrorKind::EarlyClose));
         }
-        let opened = http2.open(slot, fields, body.is_empty(), out).map_err(refusal)?;
+        let ends = body.is_empty() && !tunnels;
+        let opened = http2.open(slot, fields, ends, out).map_err(refusal)?;
         let mut sent = opened.sent;
         if !body.is_empty() {
             // What waits for room is sent soon: it counts as sent, but for the headers of its frames.
@@ -152,6 +159,29 @@ impl Carrier {
         drop(state);
         self.wake();
         Ok((opened.id, sent))
+    }
+
+    /// Sends bytes on a stream that is a connection of another protocol, and ends its direction if it `ends` with
+    /// them. Returns what they are on the wire.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub(super) fn send(
+        &self,
+        stream: u32,
+        bytes: &[u8],
+        ends: bool,
+    ) -> Result<SentBytes, ClientError> {
+        let mut state = self.state.borrow_mut();
+        let CarrierState { http2, out, stage, .. } = &mut *state;
+        if matches!(stage, CarrierStage::Closed | CarrierStage::Greeting) {
+            return Err(ClientError::of(ClientErrorKind::EarlyClose));
+        }
+        let sent = http2.send(stream, bytes, ends, out);
+        drop(state);
+        self.wake();
+        // What waits for room is sent soon: it counts as sent, but for the headers of its frames.
+        Ok(SentBytes { body: bytes.len() as u64, ..sent })
     }
 
     /// Gives a stream up.
@@ -167,7 +197,7 @@ impl Carrier {
     }
 }
 
-fn refusal(refusal: StreamRefusal) -> ClientError {
+pub(super) fn refusal(refusal: StreamRefusal) -> ClientError {
     match refusal {
         StreamRefusal::Limit(most) => {
             ClientError::with(ClientErrorKind::StreamLimit, i32::try_from(most).unwrap_or(i32::MAX))

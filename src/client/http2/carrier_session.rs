@@ -3,13 +3,15 @@
 use crate::client::connection::MovedBytes;
 use crate::client::core::ClientCore;
 use crate::client::http2::StreamLink;
-use crate::client::http2::carrier::{Carrier, CarrierStage, CarrierState};
+use crate::client::http2::carrier::{Carrier, CarrierStage, CarrierState, refusal};
 use crate::client::http2::queues::{AnswerEvent, StreamAddress};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::session::Session;
 use crate::protocol::http1::other_protocol::{FirstBytes, OtherProtocol};
 use crate::protocol::http2::Http2Problem;
-use crate::protocol::http2::connection::{Http2Connection, Http2Event, Http2Options, SentBytes};
+use crate::protocol::http2::connection::{
+    Http2Connection, Http2Event, Http2Options, SentBytes, StreamRefusal,
+};
 use crate::protocol::http2::frame::ErrorCode;
 use crate::record::{ClientError, ClientErrorKind, ForeignProtocol, Http2Fault, Part, Phase};
 use std::cell::RefCell;
@@ -50,6 +52,8 @@ fn fault(problem: Http2Problem) -> Http2Fault {
 /// Makes the carriers of the clients of a thread.
 pub(crate) struct CarrierPool {
     options: Http2Options,
+    /// Whether streams become connections of another protocol.
+    tunnels: bool,
     /// How many clients share a connection.
     streams: u32,
     /// The last carrier, and how many clients it has.
@@ -57,9 +61,10 @@ pub(crate) struct CarrierPool {
 }
 
 impl CarrierPool {
-    /// Carriers for so many clients each, at least one.
-    pub(crate) fn new(options: Http2Options, streams: u32) -> CarrierPool {
-        CarrierPool { options, streams: streams.max(1), newest: RefCell::default() }
+    /// Carriers for so many clients each, at least one. `tunnels` is whether their streams become connections of
+    /// another protocol (RFC 8441).
+    pub(crate) fn new(options: Http2Options, streams: u32, tunnels: bool) -> CarrierPool {
+        CarrierPool { options, tunnels, streams: streams.max(1), newest: RefCell::default() }
     }
 
     /// Returns the sessions of a client that runs this machine: the first one of a carrier has that one's, too.
@@ -82,7 +87,7 @@ impl CarrierPool {
             core.connect_as(carrier.first_client);
             return (None, StreamLink::new(carrier.clone()));
         }
-        let carrier = Rc::new(Carrier::new(core, self.options));
+        let carrier = Rc::new(Carrier::new(core, self.options, self.tunnels));
         let machine = CarrierMachine {
             carrier: carrier.clone(),
             received: 0,
@@ -133,14 +138,54 @@ impl CarrierMachine {
         }
     }
 
+    /// Clients may use the connection.
+    fn admit(&mut self) {
+        let mut state = self.carrier.state.borrow_mut();
+        let CarrierState { stage, waiting, attached, .. } = &mut *state;
+        *stage = CarrierStage::Open;
+        for slot in waiting.drain(..) {
+            attached.push(slot);
+            let to = StreamAddress { slot, stream: 0 };
+            self.carrier.thread.http2.push(to, AnswerEvent::Opened);
+        }
+    }
+
+    /// The server's settings have come: those who waited for them go on, if it takes what they want.
+    fn greeted(&mut self, io: &mut Io<'_>) {
+        let state = self.carrier.state.borrow();
+        io.end_exchange();
+        let waits = state.stage == CarrierStage::Greeting;
+        let takes = state.http2.takes_connect_protocol();
+        drop(state);
+        if waits && takes {
+            self.admit();
+        } else if waits {
+            let error = Http2Fault::NoConnectProtocol.error();
+            self.connect_failed(io.core, io.phase(), error);
+            self.close(io);
+        }
+    }
+
     /// Tells all clients of the connection that it is gone.
     fn tell_end(&self, error: Option<ClientError>) {
         let mut state = self.carrier.state.borrow_mut();
-        state.stage = CarrierStage::Closed;
+        let before = std::mem::replace(&mut state.stage, CarrierStage::Closed);
         state.blocked = false;
+        let queues = &self.carrier.thread.http2;
         for slot in state.attached.drain(..) {
-            let to = StreamAddress { slot, stream: 0 };
-            self.carrier.thread.http2.push(to, AnswerEvent::Ended(error));
+            queues.push(StreamAddress { slot, stream: 0 }, AnswerEvent::Ended(error));
+        }
+        if before == CarrierStage::Greeting {
+            let error = error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
+            for slot in state.waiting.drain(..) {
+                queues.push(StreamAddress { slot, stream: 0 }, AnswerEvent::Failed(error));
+            }
+        }
+        let is_wanted = !state.waiting.is_empty();
+        drop(state);
+        if is_wanted {
+            // They have waited for the end of one that took no further requests.
+            self.carrier.wake();
         }
     }
 
@@ -176,11 +221,15 @@ impl CarrierMachine {
 
     /// The server does what is not allowed.
     fn break_off(&mut self, io: &mut Io<'_>, problem: Http2Problem, bytes: &[u8], first: bool) {
+        // Its first bytes may say what it has in place of HTTP/2.
+        let first = first && !self.carrier.state.borrow().http2.has_settings();
         let protocol = if first { OtherProtocol::of_bytes(bytes) } else { FirstBytes::OfNone };
         let error = match protocol {
             _ if first && bytes.starts_with(b"HTTP/1.") => ForeignProtocol::Http1.error(),
             FirstBytes::Of(OtherProtocol::Tls) => ForeignProtocol::Tls.error(),
             FirstBytes::Of(OtherProtocol::Ssh) => ForeignProtocol::Ssh.error(),
+            // It is no HTTP/2 whose rules it could break.
+            _ if first => Http2Fault::NoSettings.error(),
             FirstBytes::Of(OtherProtocol::Http2) | FirstBytes::Open | FirstBytes::OfNone => {
                 fault(problem).error()
             }
@@ -212,14 +261,14 @@ impl Machine for CarrierMachine {
             state.http2 = Http2Connection::new(state.options);
             state.out.clear();
             state.http2.begin(&mut state.out);
-            state.stage = CarrierStage::Open;
-            for slot in state.waiting.drain(..) {
-                state.attached.push(slot);
-                let to = StreamAddress { slot, stream: 0 };
-                self.carrier.thread.http2.push(to, AnswerEvent::Opened);
-            }
+            state.stage = CarrierStage::Greeting;
         }
-        // What the clients ask goes with it.
+        if self.carrier.state.borrow().tunnels {
+            io.begin_exchange(0);
+        } else {
+            // What the clients ask goes with it.
+            self.admit();
+        }
         self.carrier.wake();
     }
 
@@ -235,6 +284,7 @@ impl Machine for CarrierMachine {
         let mut control = 0;
         let mut discarded = 0;
         let mut goes = false;
+        let mut ready = false;
         let result = {
             let mut state = self.carrier.state.borrow_mut();
             let CarrierState { http2, out, .. } = &mut *state;
@@ -247,9 +297,13 @@ impl Machine for CarrierMachine {
                     let to = StreamAddress { slot: stream.token, stream: stream.id };
                     thread.http2.push(to, AnswerEvent::Answer(frame));
                 }
-                Http2Event::Reset { stream, code } => {
+                Http2Event::Reset { stream, code, limit } => {
                     let to = StreamAddress { slot: stream.token, stream: stream.id };
-                    thread.http2.push(to, AnswerEvent::Ended(Some(reset_error(code))));
+                    let error = match limit.filter(|_| code == ErrorCode::REFUSED_STREAM) {
+                        Some(most) => refusal(StreamRefusal::Limit(most)),
+                        None => reset_error(code),
+                    };
+                    thread.http2.push(to, AnswerEvent::Ended(Some(error)));
                 }
                 Http2Event::Sent(SentBytes { framing, .. }) => {
                     thread.add_bytes(io.phase(), |ledger| {
@@ -258,7 +312,7 @@ impl Machine for CarrierMachine {
                     });
                 }
                 Http2Event::GoAway(_) => goes = true,
-                Http2Event::Ready => {}
+                Http2Event::Ready => ready = true,
             })
         };
         self.received = self.received.saturating_sub(explained + control + discarded);
@@ -269,6 +323,9 @@ impl Machine for CarrierMachine {
         });
         if let Err(problem) = result {
             return self.break_off(io, problem, bytes, first);
+        }
+        if ready {
+            self.greeted(io);
         }
         if goes {
             let mut state = self.carrier.state.borrow_mut();
@@ -287,7 +344,21 @@ impl Machine for CarrierMachine {
 
     fn written(&mut self, io: &mut Io<'_>) {
         let MovedBytes { .. } = io.take_moved();
-        self.carrier.state.borrow_mut().blocked = io.is_blocked();
+        let mut state = self.carrier.state.borrow_mut();
+        let was_blocked = std::mem::replace(&mut state.blocked, io.is_blocked());
+        if was_blocked && !state.blocked {
+            for slot in &state.attached {
+                let to = StreamAddress { slot: *slot, stream: 0 };
+                self.carrier.thread.http2.push(to, AnswerEvent::Unblocked);
+            }
+        }
+    }
+
+    fn expired(&mut self, io: &mut Io<'_>) {
+        // The settings that its clients wait for have not come.
+        let error = ClientError::of(ClientErrorKind::ResponseTimeout);
+        self.connect_failed(io.core, io.phase(), error);
+        self.lose(io, Some(error));
     }
 
     fn connect_failed(&mut self, _: &ClientCore, _: Phase, error: ClientError) {

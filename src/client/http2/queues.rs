@@ -13,6 +13,8 @@ pub(crate) enum AnswerEvent<'a> {
     Opened,
     /// The connection could not be opened.
     Failed(ClientError),
+    /// The socket takes bytes again.
+    Unblocked,
     /// Something of the answer came.
     Answer(AnswerFrame<'a>),
     /// The stream ended by an error, or with its connection: `None` if the server closed that in order.
@@ -32,6 +34,7 @@ pub(crate) struct StreamAddress {
 #[derive(Debug, Clone, Copy)]
 enum QueuedEvent {
     Opened,
+    Unblocked,
     Failed(ClientError),
     Fields { list: usize, status: u16, block_bytes: u64, framing_bytes: u64, ends: bool },
     Body { from: usize, to: usize, framing_bytes: u64, frame_ends: bool, ends: bool },
@@ -53,6 +56,7 @@ impl EventBatch {
     pub(crate) fn push(&mut self, to: StreamAddress, event: AnswerEvent<'_>) {
         let queued = match event {
             AnswerEvent::Opened => QueuedEvent::Opened,
+            AnswerEvent::Unblocked => QueuedEvent::Unblocked,
             AnswerEvent::Failed(error) => QueuedEvent::Failed(error),
             AnswerEvent::Ended(error) => QueuedEvent::Ended(error),
             AnswerEvent::Answer(AnswerFrame::Fields(fields)) => self.keep_fields(&fields),
@@ -70,7 +74,7 @@ impl EventBatch {
         let list = self.lists_used;
         self.lists_used += 1;
         match self.lists.get_mut(list) {
-            Some(spare) => spare.clone_from(answer.fields),
+            Some(spare) => spare.copy_from(answer.fields),
             None => self.lists.push(answer.fields.clone()),
         }
         let AnswerFields { status, block_bytes, framing_bytes, ends, .. } = *answer;
@@ -85,6 +89,7 @@ impl EventBatch {
     fn event(&self, queued: QueuedEvent) -> AnswerEvent<'_> {
         match queued {
             QueuedEvent::Opened => AnswerEvent::Opened,
+            QueuedEvent::Unblocked => AnswerEvent::Unblocked,
             QueuedEvent::Failed(error) => AnswerEvent::Failed(error),
             QueuedEvent::Ended(error) => AnswerEvent::Ended(error),
             QueuedEvent::Fields { list, status, block_bytes, framing_bytes, ends } => {

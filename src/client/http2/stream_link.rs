@@ -6,10 +6,11 @@ use crate::client::core::ClientCore;
 use crate::client::http2::Carrier;
 use crate::client::http2::queues::StreamAddress;
 use crate::client::rendered_request::HeadSize;
+use crate::net::tap::keep_fields;
 use crate::protocol::answer_input::AnswerFrame;
 use crate::protocol::http2::fields::PreparedFields;
 use crate::protocol::http2::frame::ErrorCode;
-use crate::record::{ClientError, Ledger, Part, Phase};
+use crate::record::{ClientError, HeadOf, Ledger, Part, Phase};
 use std::rc::Rc;
 
 /// See the module's description.
@@ -21,13 +22,22 @@ pub(crate) struct StreamLink {
     stream: u32,
     /// Bytes of its streams that are in no ledger yet.
     uncounted: MovedBytes,
+    /// Which sides have ended the stream, if it is a connection of another protocol.
+    tunnel: Option<TunnelEnds>,
+}
+
+/// Which sides have ended their direction of a stream.
+#[derive(Debug, Clone, Copy, Default)]
+struct TunnelEnds {
+    sent: bool,
+    received: bool,
 }
 
 impl StreamLink {
     /// A link before it has a connection.
     pub(crate) fn new(carrier: Rc<Carrier>) -> StreamLink {
         carrier.join();
-        StreamLink { carrier, slot: 0, stream: 0, uncounted: MovedBytes::default() }
+        StreamLink { carrier, slot: 0, stream: 0, uncounted: MovedBytes::default(), tunnel: None }
     }
 
     /// The carrier.
@@ -66,15 +76,59 @@ impl StreamLink {
     /// If there can be no further stream.
     pub(crate) fn send_request(
         &mut self,
+        (core, phase): (&ClientCore, Phase),
         fields: &PreparedFields,
         body: &[u8],
         body_is: Part,
     ) -> Result<HeadSize, ClientError> {
         let (stream, sent) = self.carrier.request(self.slot, fields, body)?;
+        if core.id == 0 {
+            let lines = fields.iter().map(|(name, value, _)| (name, value));
+            keep_fields(&core.thread.heads, request_of(core, phase), lines);
+        }
         self.stream = stream;
+        self.tunnel = None;
         self.uncounted.up += sent.block + sent.framing + sent.body;
         let bytes = if body_is == Part::Heads { sent.block + sent.body } else { sent.block };
         Ok(HeadSize { bytes, chars: bytes, framing: sent.framing })
+    }
+
+    /// Opens a stream that becomes a connection of another protocol. Returns what the request is on the wire.
+    ///
+    /// # Errors
+    /// If there can be no further stream.
+    pub(crate) fn open_tunnel(
+        &mut self,
+        of: (&ClientCore, Phase),
+        fields: &PreparedFields,
+    ) -> Result<HeadSize, ClientError> {
+        let size = self.send_request(of, fields, &[], Part::Heads)?;
+        self.tunnel = Some(TunnelEnds::default());
+        Ok(size)
+    }
+
+    /// Sends bytes of the other protocol. Returns how many bytes are around them.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<u64, ClientError> {
+        let sent = self.carrier.send(self.stream, bytes, false)?;
+        self.uncounted.up += sent.framing + sent.body;
+        Ok(sent.framing)
+    }
+
+    /// Ends this side of a connection of another protocol. Returns how many bytes that takes; `None` if the stream is
+    /// none.
+    pub(crate) fn end(&mut self) -> Option<u64> {
+        let tunnel = self.tunnel.as_mut().filter(|tunnel| !tunnel.sent)?;
+        tunnel.sent = true;
+        let is_over = tunnel.received;
+        let sent = self.carrier.send(self.stream, &[], true).unwrap_or_default();
+        self.uncounted.up += sent.framing;
+        if is_over {
+            self.stream = 0;
+        }
+        Some(sent.framing)
     }
 
     /// Returns the bytes that are in no ledger yet; the caller adds them to one.
@@ -113,8 +167,21 @@ impl StreamLink {
 
     /// Leaves the connection until it is asked for again. What nobody has counted is discarded.
     pub(crate) fn detach(&mut self, core: &ClientCore, phase: Phase) {
+        if self.tunnel.is_some_and(|tunnel| tunnel.received) && self.stream != 0 {
+            // The server has ended in order, and so does this side.
+            let framing = self.end().unwrap_or(0);
+            self.count_in(&core.thread, phase, |ledger| {
+                ledger.up.wire += framing;
+                ledger.up[Part::Framing] += framing;
+            });
+        }
         self.cancel();
         self.carrier.detach(self.slot);
+        self.discard(core, phase);
+    }
+
+    /// Discards what nobody has counted.
+    pub(crate) fn discard(&mut self, core: &ClientCore, phase: Phase) {
         let MovedBytes { up, down } = self.take_moved();
         core.add_bytes(phase, |ledger| {
             ledger.up.wire += up;
@@ -143,10 +210,29 @@ impl StreamLink {
             return false;
         }
         self.uncounted.down += bytes;
+        if let (0, AnswerFrame::Fields(answer)) = (core.id, frame) {
+            let of = request_of(core, phase).answer();
+            keep_fields(&core.thread.heads, of, answer.fields.iter());
+        }
         if frame.ends() {
-            self.stream = 0;
+            match &mut self.tunnel {
+                // This side may still send.
+                Some(tunnel) if !tunnel.sent => tunnel.received = true,
+                _ => self.stream = 0,
+            }
         }
         true
+    }
+}
+
+/// What a request that a client sends now is, among those whose heads are kept.
+fn request_of(core: &ClientCore, phase: Phase) -> HeadOf {
+    if core.is_second_handle() {
+        HeadOf::PostRequest
+    } else if phase == Phase::Steady {
+        HeadOf::Request
+    } else {
+        HeadOf::OpeningRequest
     }
 }
 

@@ -230,6 +230,11 @@ impl ResponseHead {
         out
     }
 
+    /// Whether it has a date, which changes each second.
+    pub(crate) fn has_date(&self) -> bool {
+        self.header_map(0, SAMPLE_DATE).contains_key(DATE)
+    }
+
     /// The headers for hyper, in order; `Content-Length` comes last if the profile has none,
     /// a `Date` only if the profile has one.
     pub(crate) fn header_map(&self, payload_bytes: usize, date: &str) -> HeaderMap {

@@ -186,7 +186,7 @@ impl RequestOptions {
     }
 
     /// Reads how they go over HTTP/2, too.
-    fn with_http2(self, fields: &mut Fields) -> RequestOptions {
+    pub(crate) fn with_http2(self, fields: &mut Fields) -> RequestOptions {
         RequestOptions { http2: Http2Settings::read(fields), ..self }
     }
 

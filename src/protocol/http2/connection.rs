@@ -60,6 +60,8 @@ pub(crate) enum Http2Event<'a> {
         stream: StreamName,
         /// Why.
         code: ErrorCode,
+        /// How many streams the server takes, if more were open.
+        limit: Option<u32>,
     },
     /// Bytes that had waited for room are among those to be sent now.
     Sent(SentBytes),
@@ -263,6 +265,16 @@ impl Http2Connection {
             self.streams.remove(id);
         }
         sent
+    }
+
+    /// Whether the server's settings have come.
+    pub(crate) fn has_settings(&self) -> bool {
+        self.has_settings
+    }
+
+    /// Whether the server takes a CONNECT that names a protocol (RFC 8441 §3).
+    pub(crate) fn takes_connect_protocol(&self) -> bool {
+        self.peer.connect_protocol
     }
 
     /// How many streams are open.
@@ -492,8 +504,10 @@ impl Http2Connection {
         let code = ErrorCode(first_u32(payload, 4)?);
         if let Some(stream) = self.known_stream(header.stream)? {
             let stream = stream.name();
+            let open = self.streams.len();
+            let limit = self.peer.most_streams.filter(|most| open > *most as usize);
             self.streams.remove(header.stream);
-            on(Http2Event::Reset { stream, code });
+            on(Http2Event::Reset { stream, code, limit });
         }
         Ok(())
     }
@@ -511,7 +525,7 @@ impl Http2Connection {
         self.has_ended = true;
         while let Some(stream) = self.streams.remove_after(last_stream) {
             let stream = stream.name();
-            on(Http2Event::Reset { stream, code: ErrorCode::REFUSED_STREAM });
+            on(Http2Event::Reset { stream, code: ErrorCode::REFUSED_STREAM, limit: None });
         }
         on(Http2Event::GoAway(code));
         Ok(())

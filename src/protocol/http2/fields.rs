@@ -25,6 +25,13 @@ impl FieldList {
         self.ends.push(FieldEnds { name, value: self.text.len() as u32 });
     }
 
+    /// Becomes the same as another list; the memory stays.
+    pub(crate) fn copy_from(&mut self, other: &FieldList) {
+        self.clear();
+        self.text.extend_from_slice(&other.text);
+        self.ends.extend_from_slice(&other.ends);
+    }
+
     /// Removes all fields; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.text.clear();

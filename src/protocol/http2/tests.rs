@@ -75,8 +75,9 @@ impl TestClient {
                     (frame.wire_bytes(), text)
                 }
                 Http2Event::Ready => (0, "ready".to_owned()),
-                Http2Event::Reset { stream, code } => {
-                    (0, format!("{}: reset {}", stream.token, code.0))
+                Http2Event::Reset { stream, code, limit } => {
+                    let limit = limit.map(|most| format!(" beyond {most}")).unwrap_or_default();
+                    (0, format!("{}: reset {}{limit}", stream.token, code.0))
                 }
                 Http2Event::Sent(sent) => (0, format!("sent {}+{}", sent.body, sent.framing)),
                 Http2Event::GoAway(code) => (0, format!("goes away: {}", code.0)),
@@ -245,6 +246,19 @@ fn streams_that_the_server_has_not_begun_with_are_refused_when_it_goes() {
     assert_eq!(client.connection.open_streams(), 2);
     let refused = client.connection.open(4, &get(), true, &mut client.out);
     assert_eq!(refused, Err(StreamRefusal::Ended));
+}
+
+#[test]
+fn a_stream_beyond_the_servers_limit_is_known_as_such() {
+    let mut client = TestClient::new();
+    client.request(1);
+    client.request(2);
+    // SETTINGS_MAX_CONCURRENT_STREAMS 1, and the second stream refused; then the first for another reason.
+    client.receive(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1]).unwrap();
+    client.receive(&[0, 0, 4, 3, 0, 0, 0, 0, 3, 0, 0, 0, 7]).unwrap();
+    client.receive(&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2]).unwrap();
+    let said = client.said();
+    assert_eq!(said[2..], ["control 13", "2: reset 7 beyond 1", "control 13", "1: reset 2"]);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::LOOK;
 use super::feeds::{PageFeeds, PageTransport};
-use crate::net::Connection;
 use crate::server::body::plain;
 use crate::server::routes::{Answer, TakeOver, Upgraded};
+use crate::server::upgraded_stream::UpgradedStream;
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
@@ -61,7 +61,7 @@ fn farewell(error: &Error) -> Option<CloseFrame> {
     Some(CloseFrame { code, reason: Utf8Bytes::default() })
 }
 
-type PageSocket = WebSocketStream<Connection>;
+type PageSocket = WebSocketStream<UpgradedStream>;
 
 async fn socket(upgraded: Upgraded) -> PageSocket {
     let config = WebSocketConfig::default()

@@ -4,9 +4,10 @@ use crate::client::requests::Requests;
 use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec, Workload};
 use crate::predict::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, poll_age_ns,
-    poll_delivery, polled, posted, received_by_each, request_flow, sending,
+    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, piece_framing,
+    poll_age_ns, poll_delivery, polled, posted, received_by_each, request_flow, sending,
 };
+use crate::predict::http2::{answer_flows, request_flows};
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
@@ -16,8 +17,10 @@ use crate::protocol::http1::request_options::{
     ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestOptions,
     RequestSettings,
 };
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::protocol::http1::success::SUCCESS;
-use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, STREAMS};
+use crate::protocol::http2::message::is_of_connection;
+use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, Http2Settings, STREAMS};
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::time::TurnPlacement;
@@ -205,8 +208,24 @@ pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
     SeriesShape {
         paced: true,
         interval_ns: params.interval_ns,
-        model: params.request.is_predicted(&context.target).then(|| predict(params, context)),
+        model: is_predicted(params, context).then(|| predict(params, context)),
         connection_each_turn: params.new_connection,
+    }
+}
+
+/// Whether arithmetic knows the bytes of each poll. Over HTTP/2 it does if each head is that of the poll before: with no
+/// newest update in the request, no message, and no date in the answer.
+fn is_predicted(params: &Params, context: &SeriesContext) -> bool {
+    let feed = &context.feed;
+    let same_heads = feed.semantics == Semantics::Snapshot
+        && feed.workload == Workload::Ticker
+        && !params.response.has_date();
+    match params.request.options.http2 {
+        None => params.request.is_predicted(&context.target),
+        Some(_) => {
+            let request = params.request.request(&context.target, None);
+            context.target.bundled && request.is_constant() && same_heads
+        }
     }
 }
 
@@ -260,13 +279,38 @@ fn echo(params: &Params, context: &SeriesContext, interval_ns: u64) -> Exchange 
 fn exchange(params: &Params, context: &SeriesContext, interval_ns: u64, updates: u32) -> Exchange {
     let bytes = message_bytes(&context.feed, updates);
     let request = params.request.request(&context.target, None);
-    let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
-    let mut ledger = Ledger { up: request_flow(&request), down: head_flow(&response) };
+    let length = (bytes.0 + bytes.1) as usize;
+    let mut ledger = match &params.request.options.http2 {
+        None => {
+            let response = params.response.render_expected(length);
+            Ledger { up: request_flow(&request), down: head_flow(&response) }
+        }
+        Some(http2) => http2_heads(params, http2, &request, length),
+    };
     if params.new_connection && context.feed.semantics == Semantics::Log {
         ledger.up += head_flow(head::last_event_id(0).as_bytes());
     }
-    add_message(&mut ledger.down, bytes, 0);
+    let http2 = params.request.options.http2.is_some();
+    let framing = if http2 { piece_framing(http2, length as u64) } else { 0 };
+    add_message(&mut ledger.down, bytes, framing);
     with_segments(params, ledger, interval_ns)
+}
+
+/// Returns the heads of a poll over HTTP/2 that is not the first one of its connection.
+fn http2_heads(
+    params: &Params,
+    http2: &Http2Settings,
+    request: &RequestParts,
+    length: usize,
+) -> Ledger {
+    let head = request.render_constant().0;
+    // The settings were read: they are those of a request.
+    let [_, up] = request_flows(&head, http2.hpack).unwrap_or_default();
+    let fields = params.response.header_map(length, "");
+    let fields = fields.iter().filter(|(name, _)| !is_of_connection(name.as_str()));
+    let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+    let [_, down] = answer_flows(fields, http2.header_table_bytes);
+    Ledger { up, down }
 }
 
 /// Returns the exchange with these bytes.

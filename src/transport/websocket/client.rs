@@ -11,6 +11,7 @@ use crate::client::requests::Redirected;
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::feed::{PayloadKind, Stamp, Workload};
+use crate::protocol::answer_input::AnswerFrame;
 use crate::protocol::client_data::ClientTable;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
@@ -19,6 +20,9 @@ use crate::protocol::template::Template;
 use crate::protocol::websocket::codec::{FrameItem, FrameReader, FrameSizes, Opcode, write_masked};
 use crate::record::{ClientError, ClientErrorKind, Flow, FrameFault, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
+use crate::transport::websocket::account::{
+    count_control, count_heads, count_stream_framing, set_up,
+};
 use crate::transport::websocket::conversation::{
     Conversation, ConversationState, Meaning, Payload,
 };
@@ -125,12 +129,14 @@ impl MachineClients for WebSocketClients {
             open: OpenMessage::default(),
             asked_ns: None,
         };
-        let session = Session::new(core, Box::new(machine), policy);
-        vec![if sends && !echo {
-            session.with_sender(feed.period_ns(), placement)
-        } else {
-            session
-        }]
+        let requests = &self.0.upgrades.requests;
+        let mut sessions = requests.sessions(core, Box::new(machine), policy);
+        // The client's own is the last one.
+        if sends && !echo {
+            let client = sessions.pop().map(|s| s.with_sender(feed.period_ns(), placement));
+            sessions.extend(client);
+        }
+        sessions
     }
 }
 
@@ -256,21 +262,26 @@ impl WebSocketMachine {
                 None
             }
             Ok(Some(used)) => {
-                let mut handshake = self.handshake.take()?;
-                let cookies = handshake.response.cookies.take();
-                let requests = &self.shared.upgrades.requests;
-                requests.keep(io.core, io.phase(), &self.redirected, cookies);
-                self.redirected.arrived();
-                count_heads(io, &handshake);
-                let began_ns = handshake.began_ns;
-                match &mut self.conversation {
-                    None => set_up(io, began_ns),
-                    Some(conversation) => {
-                        conversation.begin(began_ns);
-                        self.go_on(io);
-                    }
-                }
+                self.upgraded(io);
                 Some(&bytes[used..])
+            }
+        }
+    }
+
+    /// The server has taken the handshake.
+    fn upgraded(&mut self, io: &mut Io<'_>) {
+        let Some(mut handshake) = self.handshake.take() else { return };
+        let cookies = handshake.response.cookies.take();
+        let requests = &self.shared.upgrades.requests;
+        requests.keep(io.core, io.phase(), &self.redirected, cookies);
+        self.redirected.arrived();
+        count_heads(io, &handshake);
+        let began_ns = handshake.began_ns;
+        match &mut self.conversation {
+            None => set_up(io, began_ns),
+            Some(conversation) => {
+                conversation.begin(began_ns);
+                self.go_on(io);
             }
         }
     }
@@ -587,35 +598,6 @@ impl WebSocketMachine {
     }
 }
 
-/// The client is connected: its set-up began at this moment.
-fn set_up(io: &mut Io<'_>, began_ns: u64) {
-    io.upgraded(io.now_ns.saturating_sub(began_ns));
-    io.end_exchange();
-    io.set_up();
-}
-
-/// Adds the heads of a handshake.
-fn count_heads(io: &mut Io<'_>, handshake: &OpeningHandshake) {
-    let size = handshake.request.size;
-    let parts = handshake.response.parts;
-    io.count(|ledger| {
-        ledger.up.wire += size.bytes;
-        size.add_to(&mut ledger.up);
-        ledger.down.wire += parts.heads;
-        ledger.down[Part::Heads] += parts.heads;
-        ledger.down.head_chars += parts.head_chars;
-    });
-}
-
-/// Adds a control frame that came.
-fn count_control(io: &mut Io<'_>, sizes: FrameSizes) {
-    io.count_control_frames(io.phase(), 1, 0);
-    io.count(|ledger| {
-        ledger.down.wire += sizes.wire();
-        ledger.down[Part::Control] += sizes.wire();
-    });
-}
-
 impl Machine for WebSocketMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.reader = FrameReader::default();
@@ -623,9 +605,10 @@ impl Machine for WebSocketMachine {
         self.large_frame = LargeFrame::default();
         self.asked_ns = None;
         let upgrades = &self.shared.upgrades;
-        let handshake = OpeningHandshake::new(upgrades, io.core, &self.redirected, io.now_ns);
+        let mut handshake = OpeningHandshake::new(upgrades, io.core, &self.redirected, io.now_ns);
         io.begin_exchange(0);
-        let sent = io.send(&handshake.request.bytes);
+        let sent = io.send_request(&handshake.request);
+        handshake.asked = sent.unwrap_or(handshake.request.size);
         self.handshake = Some(Box::new(handshake));
         if let Err(error) = sent {
             io.discard_all();
@@ -641,6 +624,26 @@ impl Machine for WebSocketMachine {
             && !frames.is_empty()
         {
             self.receive_frames(io, frames);
+        }
+    }
+
+    fn answer(&mut self, io: &mut Io<'_>, frame: AnswerFrame<'_>) {
+        if let Some(handshake) = &mut self.handshake {
+            return match handshake.feed_frame(frame) {
+                Err(error) => self.refused(io, error),
+                Ok(true) => self.upgraded(io),
+                Ok(false) if handshake.refusal().is_some() => io.limit_exchange(REFUSAL_LIMIT_NS),
+                Ok(false) => {}
+            };
+        }
+        if let AnswerFrame::Body(body) = frame {
+            count_stream_framing(io, body.framing_bytes);
+            if !body.bytes.is_empty() {
+                self.receive_frames(io, body.bytes);
+            }
+        }
+        if frame.ends() && !io.is_leaving() {
+            self.ended(io, None);
         }
     }
 

@@ -4,6 +4,7 @@
 //! Two engines: `raw` renders and parses frames itself, for many thousands of clients;
 //! `tungstenite` is the client of a real application, with the same bytes counted.
 
+mod account;
 mod client;
 mod conversation;
 mod engine_tungstenite;

@@ -3,13 +3,15 @@
 use crate::config::{Fields, Key};
 use crate::feed::{Spec, Workload};
 use crate::predict::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, message_down, pushing,
+    DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, message_down,
+    piece_framing, pushing,
 };
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::request_options::{
     COOKIES, HEADERS, HOST, ORIGIN, REDIRECTS, RequestOptions, SUBPROTOCOL,
 };
+use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, STREAMS};
 use crate::protocol::template::Template;
 use crate::record::{Flow, Ledger, Part};
 use crate::transport::websocket::conversation::{
@@ -75,6 +77,10 @@ pub(crate) const KEYS: &[Key] = &[
     REDIRECTS,
     DATA,
     DATA_SHORT,
+    HTTP_VERSION,
+    STREAMS,
+    HPACK,
+    HEADER_TABLE,
 ];
 
 /// Who codes the clients' frames.
@@ -154,6 +160,11 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     }
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
     let options = RequestOptions::read(fields).with_redirects(fields).with_upgrade(fields);
+    let options = options.with_http2(fields);
+    if engine == WebsocketEngine::Tungstenite && options.http2.is_some() {
+        let why = "the engine \"tungstenite\" has HTTP/1.1 alone; take engine = \"raw\"";
+        fields.report(&HTTP_VERSION, why);
+    }
     let columns = options.data.as_ref().map_or(&[][..], |data| &data.columns);
     if let Err((key, why)) = conversation.check(columns) {
         fields.report(&key, why);
@@ -269,7 +280,7 @@ fn echo(params: &Params, context: &SeriesContext) -> SeriesShape {
     SeriesShape {
         paced: true,
         interval_ns,
-        model: context.target.bundled.then_some(model),
+        model: (context.target.bundled && params.options.http2.is_none()).then_some(model),
         connection_each_turn: false,
     }
 }
@@ -278,7 +289,10 @@ fn echo(params: &Params, context: &SeriesContext) -> SeriesShape {
 fn receiving(params: &Params, context: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
-        message_down(bytes, framing_bytes(bytes.0 + bytes.1))
+        let length = bytes.0 + bytes.1;
+        let frame = framing_bytes(length);
+        let http2 = params.options.http2.is_some();
+        message_down(bytes, frame + if http2 { piece_framing(http2, length + frame) } else { 0 })
     };
     let (mut model, interval_ns) = pushing(context, exchange, || {
         let ledger = Ledger { up: sent(&context.feed), down: Flow::default() };
@@ -291,7 +305,11 @@ fn receiving(params: &Params, context: &SeriesContext) -> SeriesShape {
         acknowledge_every_other(&mut model, context);
     }
     model.idle = heartbeats(&context.feed, hz, params.heartbeat_ns, heartbeat());
-    SeriesShape::pushed(context, model, interval_ns)
+    if params.options.http2.is_some() && params.heartbeat_ns > 0 {
+        // A ping and its answer have headers of frames, too.
+        return SeriesShape { model: None, ..SeriesShape::pushed(context, model, interval_ns) };
+    }
+    SeriesShape::pushed(context, model, interval_ns).over_http2(params.options.http2.is_some())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod session;
 use crate::server::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
 use crate::transport::websocket::params::Params;
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{Request, Response, StatusCode};
 use session::{ServerSession, SessionContext};
@@ -27,7 +28,11 @@ impl UpgradeEndpoint {
 
 impl Endpoint for UpgradeEndpoint {
     fn answer(&self, request: &Request<Incoming>, _: &Rc<Peer>) -> Answer {
-        match accept(request) {
+        let accepted = match request.extensions().get::<Protocol>() {
+            None => accept(request),
+            Some(protocol) => accept_connect(protocol),
+        };
+        match accepted {
             Ok(response) => {
                 let context = self.0.clone();
                 let take_over: TakeOver =
@@ -46,6 +51,15 @@ fn accept<T>(request: &Request<T>) -> Result<Response<Body>, Box<Response<Body>>
     }
     let empty = || plain(StatusCode::SWITCHING_PROTOCOLS, "").into_body();
     create_response_with_body(request, empty).map_err(|error| Box::new(refusal(&error)))
+}
+
+/// Answers a CONNECT that names a protocol (RFC 8441 §5): there is no key, nor a proof of it.
+fn accept_connect(protocol: &Protocol) -> Result<Response<Body>, Box<Response<Body>>> {
+    if protocol.as_str().eq_ignore_ascii_case("websocket") {
+        Ok(plain(StatusCode::OK, ""))
+    } else {
+        Err(Box::new(plain(StatusCode::NOT_IMPLEMENTED, "this is a WebSocket endpoint\n")))
+    }
 }
 
 /// The response to a request that is no upgrade.

@@ -2,12 +2,14 @@
 
 use crate::client::core::ClientCore;
 use crate::client::http::malformed;
-use crate::client::rendered_request::RenderedRequest;
+use crate::client::rendered_request::{HeadSize, RenderedRequest};
 use crate::client::requests::{Redirected, Requests};
+use crate::protocol::answer_input::AnswerFrame;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response, lenient};
+use crate::protocol::http2::fields::FieldList;
 use crate::record::{ClientError, ClientErrorKind, UpgradeField};
 use std::rc::Rc;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -48,6 +50,8 @@ pub(super) struct OpeningHandshake {
     key: String,
     /// The request.
     pub request: RenderedRequest,
+    /// What the request is on the wire.
+    pub asked: HeadSize,
     /// The subprotocols that it asks for.
     subprotocols: Rc<[String]>,
     /// When it was sent.
@@ -80,6 +84,7 @@ impl OpeningHandshake {
         OpeningHandshake {
             key,
             request: RenderedRequest::default(),
+            asked: HeadSize::default(),
             subprotocols: Rc::default(),
             began_ns,
             response: Response::to_upgrade(),
@@ -92,6 +97,22 @@ impl OpeningHandshake {
         let status = self.response.status;
         (!matches!(status, 0 | 101))
             .then(|| ClientError::with(ClientErrorKind::Upgrade, status.into()))
+    }
+
+    /// Reads what came of the answer to a CONNECT (RFC 8441 §5). Returns whether the server takes it.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub(super) fn feed_frame(&mut self, frame: AnswerFrame<'_>) -> Result<bool, ClientError> {
+        self.response.feed(frame).map_err(|_| malformed(&self.response))?;
+        match (self.response.status, frame) {
+            (0, _) => Ok(false),
+            (200..300, AnswerFrame::Fields(fields)) => {
+                check_selection(fields.fields, &self.subprotocols).map(|()| true)
+            }
+            _ if !self.response.is_known_refusal() => Ok(false),
+            (status, _) => Err(ClientError::with(ClientErrorKind::Upgrade, status.into())),
+        }
     }
 
     /// Reads a piece of the response. Returns how many of its bytes belong to it once it is whole,
@@ -161,6 +182,22 @@ pub(crate) fn read_response<'a>(
         }
     }
     Ok(None)
+}
+
+/// Checks that the answer to a CONNECT selects no extension, since none was asked for, and no subprotocol but one that
+/// was.
+fn check_selection(fields: &FieldList, subprotocols: &[String]) -> Result<(), ClientError> {
+    for (name, value) in fields.iter_text() {
+        let known = subprotocols.iter().any(|known| known.as_bytes() == value);
+        match name {
+            "sec-websocket-extensions" if !value.is_empty() => {
+                return Err(UpgradeField::Extensions.error());
+            }
+            "sec-websocket-protocol" if !known => return Err(UpgradeField::Protocol.error()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Returns what follows the first head; `None` if that is not whole.

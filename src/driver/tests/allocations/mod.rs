@@ -1,5 +1,6 @@
 //! No client of the engine allocates memory for a message, once it has had some.
 
+mod http2;
 mod shared;
 
 use crate::client::context::ThreadContext;
@@ -13,6 +14,7 @@ use crate::net::socket::{Network, Readiness, Socket};
 use crate::protocol::http1::Target;
 use crate::record::{ClientError, Phase, TcpReading};
 use crate::time::{Delay, Schedule};
+use crate::transport::AnySeries;
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -199,8 +201,8 @@ impl Network for CannedNetwork {
     }
 }
 
-/// Allocations of a client for `COUNTED` messages.
-fn allocations(kind: ServerKind, workload: Workload) -> u64 {
+/// A thread with one client to be, and the feed of its topic.
+fn thread_of_one(workload: Workload) -> (Rc<ThreadContext>, Feed, Topic) {
     let spec = Spec { rate_hz: 1_000.0, workload, ..Spec::PLAIN };
     let feed = Feed { spec, epoch_ns: BEGAN_NS };
     let dialer = Dialer {
@@ -214,8 +216,19 @@ fn allocations(kind: ServerKind, workload: Workload) -> u64 {
     thread.simulated_ns.set(Some(BEGAN_NS));
     thread.feed.set(Some(feed));
     thread.recorder.borrow_mut().prepare();
-    let server = Canned::new(kind, &feed, Topic::of_peer(SocketAddr::new(source, 0)));
-    let network = CannedNetwork { server: Rc::new(RefCell::new(server)), thread: thread.clone() };
+    (thread, feed, Topic::of_peer(SocketAddr::new(source, 0)))
+}
+
+/// Allocations of a client for `COUNTED` messages over HTTP/1.1 or WebSocket.
+fn allocations(kind: ServerKind, workload: Workload) -> u64 {
+    let (thread, feed, topic) = thread_of_one(workload);
+    let server = Rc::new(RefCell::new(Canned::new(kind, &feed, topic)));
+    let network = CannedNetwork { server, thread: thread.clone() };
+    allocations_of(network, &thread, &series(kind, 20 * MS, "spread"))
+}
+
+/// Allocations of a client of this series for `COUNTED` messages.
+fn allocations_of(network: impl Network, thread: &Rc<ThreadContext>, series: &AnySeries) -> u64 {
     let mut engine = Engine::new(network, 0, thread.clone(), 0);
     let target = Target {
         authority: "h".into(),
@@ -224,8 +237,9 @@ fn allocations(kind: ServerKind, workload: Workload) -> u64 {
         bundled: true,
         tls: false,
     };
-    let half = series(kind, 20 * MS, "spread").client_half(&target, &spec);
-    let Ok(ClientHalf::Machines(clients)) = half else { panic!("no machines") };
+    let Ok(ClientHalf::Machines(clients)) = series.client_half(&target, &thread.spec) else {
+        panic!("no machines")
+    };
     engine.spawn(&*clients, ClientCore::new(0, BEGAN_NS, thread.clone()));
     engine.run_until(BEGAN_NS + MS / 10);
     thread.start(schedule());
@@ -233,13 +247,13 @@ fn allocations(kind: ServerKind, workload: Workload) -> u64 {
     let mut run = |events: u64| {
         while thread.events.get() < events {
             engine.run_until(u64::MAX);
-            assert!(thread.simulated_ns.get() < Some(BEGAN_NS + 90_000 * MS), "{kind:?} hangs");
+            assert!(thread.simulated_ns.get() < Some(BEGAN_NS + 90_000 * MS), "it hangs");
         }
     };
     run(WARM_UP);
     let counted = allocation_counter::measure(|| run(WARM_UP + COUNTED)).count_total;
     let counts = thread.recorder.borrow_mut().take(|window| window.phases[Phase::Steady].counts);
-    assert!(counts.messages >= COUNTED && counts.faults == 0, "{kind:?}: {counts:?}");
+    assert!(counts.messages >= COUNTED && counts.faults == 0, "{counts:?}");
     counted
 }
 

@@ -1,7 +1,9 @@
 //! Writes header blocks (RFC 7541 §6) by one of several policies.
 
 use crate::protocol::http2::fields::PreparedFields;
-use crate::protocol::http2::hpack::integer::{write_integer, write_string};
+use crate::protocol::http2::hpack::integer::{
+    write_coded_string, write_integer, write_shorter_string,
+};
 use crate::protocol::http2::hpack::table::{DEFAULT_TABLE_BYTES, DynamicTable, TableEntry};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,23 @@ pub(crate) enum HpackPolicy {
     Dynamic,
     /// The same but for cookies, which are marked never to be indexed (RFC 7541 §7.1.3).
     CookiesNeverIndexed,
+    /// As the `h2` of the reference server, for predictions: `h2` 0.4.20, `src/hpack`.
+    #[serde(skip)]
+    OfH2,
 }
+
+/// Fields of which `h2` puts no value into the table.
+const PLAIN_OF_H2: [&[u8]; 9] = [
+    b"age",
+    b"authorization",
+    b"content-length",
+    b"cookie",
+    b"etag",
+    b"if-modified-since",
+    b"if-none-match",
+    b"location",
+    b"set-cookie",
+];
 
 /// How one field is written if its value has no index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +59,7 @@ impl FieldLiteral {
 }
 
 impl HpackPolicy {
-    /// Every policy.
+    /// Every policy of a client.
     pub(crate) const ALL: [HpackPolicy; 3] =
         [HpackPolicy::Static, HpackPolicy::Dynamic, HpackPolicy::CookiesNeverIndexed];
 
@@ -51,12 +69,15 @@ impl HpackPolicy {
             HpackPolicy::Static => "static",
             HpackPolicy::Dynamic => "dynamic",
             HpackPolicy::CookiesNeverIndexed => "cookies-never-indexed",
+            HpackPolicy::OfH2 => "of-h2",
         }
     }
 
     fn literal(self, name: &[u8]) -> FieldLiteral {
         match self {
             HpackPolicy::Static => FieldLiteral::Plain,
+            HpackPolicy::OfH2 if PLAIN_OF_H2.contains(&name) => FieldLiteral::Plain,
+            HpackPolicy::OfH2 => FieldLiteral::Indexed,
             HpackPolicy::CookiesNeverIndexed if name == b"cookie" => FieldLiteral::NeverIndexed,
             HpackPolicy::Dynamic | HpackPolicy::CookiesNeverIndexed => {
                 let is_pseudo = name.starts_with(b":") && name != b":authority";
@@ -119,21 +140,39 @@ impl Encoder {
                 continue;
             }
             let literal = match self.policy.literal(name) {
-                FieldLiteral::Indexed if !self.table.has_room_for(name, value) => {
-                    FieldLiteral::Plain
-                }
+                FieldLiteral::Indexed if !self.has_room_for(name, value) => FieldLiteral::Plain,
                 literal => literal,
             };
             let (first, prefix) = literal.first();
             let name_index = if known.name > 0 { known.name } else { dynamic.name };
             write_integer(first, prefix, name_index, out);
             if name_index == 0 {
-                write_string(name, out);
+                write_string(name, self.policy, out);
             }
-            write_string(value, out);
+            write_string(value, self.policy, out);
             if literal == FieldLiteral::Indexed {
                 self.table.add(TableEntry::new(name, value));
             }
         }
+    }
+
+    /// Whether a field is put into the table, as far as its size goes.
+    fn has_room_for(&self, name: &[u8], value: &[u8]) -> bool {
+        match self.policy {
+            // Three quarters of the table.
+            HpackPolicy::OfH2 => (name.len() + value.len() + 32) * 4 <= self.table.limit() * 3,
+            HpackPolicy::Static | HpackPolicy::Dynamic | HpackPolicy::CookiesNeverIndexed => {
+                self.table.has_room_for(name, value)
+            }
+        }
+    }
+}
+
+/// Writes a string by Huffman's code if that is shorter; `h2` does so whatever it takes.
+fn write_string(text: &[u8], policy: HpackPolicy, out: &mut Vec<u8>) {
+    if policy == HpackPolicy::OfH2 && !text.is_empty() {
+        write_coded_string(text, out);
+    } else {
+        write_shorter_string(text, out);
     }
 }

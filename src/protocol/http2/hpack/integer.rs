@@ -21,12 +21,16 @@ pub(crate) fn write_integer(first: u8, prefix: u32, value: usize, out: &mut Vec<
     out.push(rest as u8);
 }
 
+/// Appends a string by Huffman's code.
+pub(crate) fn write_coded_string(text: &[u8], out: &mut Vec<u8>) {
+    write_integer(0x80, 7, huffman::coded_len(text), out);
+    huffman::encode(text, out);
+}
+
 /// Appends a string, by Huffman's code if that is shorter.
-pub(crate) fn write_string(text: &[u8], out: &mut Vec<u8>) {
-    let coded = huffman::coded_len(text);
-    if coded < text.len() {
-        write_integer(0x80, 7, coded, out);
-        huffman::encode(text, out);
+pub(crate) fn write_shorter_string(text: &[u8], out: &mut Vec<u8>) {
+    if huffman::coded_len(text) < text.len() {
+        write_coded_string(text, out);
     } else {
         write_integer(0, 7, text.len(), out);
         out.extend_from_slice(text);
@@ -127,7 +131,7 @@ mod tests {
     fn strings_are_the_shorter_of_both_kinds() {
         let string = |text: &[u8]| {
             let mut out = Vec::new();
-            write_string(text, &mut out);
+            write_shorter_string(text, &mut out);
             out
         };
         assert_eq!(string(b""), [0]);
@@ -147,7 +151,7 @@ mod tests {
         #[test]
         fn strings_come_back(text in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut out = Vec::new();
-            write_string(&text, &mut out);
+            write_shorter_string(&text, &mut out);
             let mut decoded = Vec::new();
             let mut reader = BlockReader(&out);
             prop_assert_eq!(reader.string(&mut decoded), Ok(&text[..]));

@@ -3,8 +3,8 @@
 //!
 //! Idle connections have no buffer: a frame is put together in memory of the thread.
 
-use crate::net::Connection;
 use crate::protocol::websocket::codec::{Opcode, write_unmasked};
+use crate::server::UpgradedStream;
 use bytes::{Buf, BytesMut};
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// See the module's description.
 pub(super) struct FrameSocket {
-    stream: Connection,
+    stream: UpgradedStream,
     /// Frames, or the rest of one, that wait for the socket.
     unsent: BytesMut,
     /// The payload of the latest ping, whose answer waits: earlier ones need none (RFC 6455 §5.5.3).
@@ -21,7 +21,7 @@ pub(super) struct FrameSocket {
 }
 
 impl FrameSocket {
-    pub(super) fn new(stream: Connection) -> FrameSocket {
+    pub(super) fn new(stream: UpgradedStream) -> FrameSocket {
         FrameSocket { stream, unsent: BytesMut::new(), late_pong: None }
     }
 
