@@ -5,7 +5,7 @@ use crate::client::context::ThreadContext;
 use crate::net::counted_stream::CountedStream;
 use crate::net::layer::TlsBytes;
 use crate::net::polled_stream::PolledStream;
-use crate::record::{Flow, Ledger, Part, Phase, TcpReading, TcpTotals};
+use crate::record::{Ledger, Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
 /// What is read of a connection at its end at most if the kernel cannot say how much it has: a server
@@ -64,8 +64,8 @@ impl<S: CountedStream> ClientConnection<S> {
             let counted = std::mem::replace(&mut **counted_tls, all);
             if all != counted {
                 self.thread.add_bytes(phase, |ledger| {
-                    add_tls(&mut ledger.up, all.up - counted.up);
-                    add_tls(&mut ledger.down, all.down - counted.down);
+                    ledger.up.add(Part::Tls, all.up - counted.up);
+                    ledger.down.add(Part::Tls, all.down - counted.down);
                 });
             }
         }
@@ -149,8 +149,8 @@ impl<S: CountedStream> ClientConnection<S> {
     /// Adds bytes of messages that were cut, in the current phase.
     pub(crate) fn count_cut(&mut self, up: u64, down: u64) {
         self.count_in(self.phase, |ledger| {
-            add_discarded(&mut ledger.up, up);
-            add_discarded(&mut ledger.down, down);
+            ledger.up.add(Part::Discarded, up);
+            ledger.down.add(Part::Discarded, down);
         });
     }
 
@@ -221,8 +221,8 @@ impl<S: CountedStream> ClientConnection<S> {
                 ledger.up[Part::Discarded] += up;
             }
             ledger.down.wire += down;
-            add_discarded(&mut ledger.up, cut_records);
-            add_discarded(&mut ledger.down, unreceived);
+            ledger.up.add(Part::Discarded, cut_records);
+            ledger.down.add(Part::Discarded, unreceived);
         });
     }
 }
@@ -231,16 +231,4 @@ impl<S: CountedStream> Drop for ClientConnection<S> {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Adds bytes of TLS.
-fn add_tls(flow: &mut Flow, bytes: u64) {
-    flow.wire += bytes;
-    flow[Part::Tls] += bytes;
-}
-
-/// Adds bytes of a message that was cut.
-fn add_discarded(flow: &mut Flow, bytes: u64) {
-    flow.wire += bytes;
-    flow[Part::Discarded] += bytes;
 }

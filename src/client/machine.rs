@@ -357,8 +357,7 @@ impl Io<'_> {
     pub(crate) fn discard_received(&mut self) {
         let down = self.take_received();
         self.core.add_bytes(self.control.phase, |ledger| {
-            ledger.down.wire += down;
-            ledger.down[Part::Discarded] += down;
+            ledger.down.add(Part::Discarded, down);
         });
     }
 
@@ -420,8 +419,7 @@ impl Io<'_> {
     /// Counts what is around bytes of another protocol that were sent on a stream.
     fn count_stream_framing(&mut self, framing: u64) {
         self.count(|ledger| {
-            ledger.up.wire += framing;
-            ledger.up[Part::Framing] += framing;
+            ledger.up.add(Part::Framing, framing);
         });
     }
     /// Gives the server some time to close its side, see [`ClientCore::closing_limit_ns`].

@@ -404,7 +404,13 @@ impl Plan {
         feed: &feed::Spec,
         clients: u32,
     ) -> Option<Model> {
-        let context = self.context(self.server_of(series), &series.path, feed, clients);
+        let context = self.context(
+            self.server_of(series),
+            &series.path,
+            feed,
+            clients,
+            self.tls_of(series).is_some(),
+        );
         let mut model = series.settings.shape(&context).model?;
         if let Some(tls) = self.tls_of(series) {
             if series.connection_each_turn {
@@ -443,7 +449,13 @@ impl Plan {
 
     /// Returns the request that a client of a series sends first; `None` if it sends none.
     pub(crate) fn request(&self, series: &PlannedSeries) -> Option<RequestParts> {
-        let context = self.context(self.server_of(series), &series.path, &self.feed, 1);
+        let context = self.context(
+            self.server_of(series),
+            &series.path,
+            &self.feed,
+            1,
+            self.tls_of(series).is_some(),
+        );
         series.settings.request(&context.target)
     }
 
@@ -459,12 +471,13 @@ impl Plan {
         path: &str,
         feed: &feed::Spec,
         clients: u32,
+        tls: bool,
     ) -> SeriesContext {
         let authority = server.authority().to_owned();
         let bundled = server.is_bundled();
         let credentials = server.credentials().cloned();
         let path = path.to_owned();
-        let target = Target { authority, credentials, path, bundled, tls: false };
+        let target = Target { authority, credentials, path, bundled, tls };
         SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients }
     }
 

@@ -411,7 +411,9 @@ fn read_series(
             fields.report(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
-        let context = plan.context(server.as_ref().unwrap_or(&plan.server), &path, &plan.feed, 1);
+        // Nor do they depend on TLS.
+        let server_of = server.as_ref().unwrap_or(&plan.server);
+        let context = plan.context(server_of, &path, &plan.feed, 1, false);
         if let Some(why) = settings.refuses_target(&context.target) {
             fields.report(&keys::TRANSPORT, why);
         }

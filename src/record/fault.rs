@@ -280,7 +280,7 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::StreamLimit => write!(
                 f,
-                "the server takes {} streams on a connection of HTTP/2; set streams to at most that",
+                "the server takes no more streams on a connection of HTTP/2 than {}; set streams to at most that",
                 self.code
             ),
             ClientErrorKind::Surplus => sent(f, self.code, "after the end of an answer"),

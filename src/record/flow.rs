@@ -38,6 +38,12 @@ impl Flow {
         self.head_chars = head_chars;
         self
     }
+    /// Adds bytes of a part, which moved over the socket.
+    #[inline]
+    pub(crate) fn add(&mut self, part: Part, bytes: u64) {
+        self.wire += bytes;
+        self[part] += bytes;
+    }
     /// The sum of some parts.
     pub fn sum(&self, which: impl Fn(Part) -> bool) -> u64 {
         Part::ALL.iter().filter(|&&part| which(part)).map(|&part| self[part]).sum()

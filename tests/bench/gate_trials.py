@@ -139,7 +139,9 @@ def soon(metrics, limit):
     def judge(trials, tries):
         seconds = [t["seconds"] if any(decided(t, m, "fail") for m in metrics) else float("inf")
                    for t in trials]
-        middle = statistics.median(seconds) if seconds else float("nan")
+        if not seconds:
+            return f"no try yet; at most {limit} s", None
+        middle = statistics.median(seconds)
         text = f"decided after {middle:.0f} s (median of {len(seconds)}); at most {limit} s"
         early = sum(s <= limit for s in seconds)
         late = len(seconds) - early

@@ -1,6 +1,5 @@
 //! The session of a connection of HTTP/2 that clients share: its machine, and who gets a place on which.
 
-use crate::client::connection::MovedBytes;
 use crate::client::core::ClientCore;
 use crate::client::http2::StreamLink;
 use crate::client::http2::carrier::{Carrier, CarrierStage, CarrierState, refusal};
@@ -120,8 +119,7 @@ impl CarrierMachine {
         let control = state.http2.take_control_sent();
         if control > 0 {
             io.core.add_bytes(io.phase(), |ledger| {
-                ledger.up.wire += control;
-                ledger.up[Part::Control] += control;
+                ledger.up.add(Part::Control, control);
             });
         }
         if state.out.is_empty() {
@@ -130,7 +128,7 @@ impl CarrierMachine {
         let sent = io.send(&state.out);
         state.out.clear();
         // Those who have written them have counted them.
-        let MovedBytes { .. } = io.take_moved();
+        io.take_moved();
         state.blocked = io.is_blocked();
         drop(state);
         if let Err(error) = sent {
@@ -160,9 +158,16 @@ impl CarrierMachine {
         if waits && takes {
             self.admit();
         } else if waits {
-            let error = Http2Fault::NoConnectProtocol.error();
-            self.connect_failed(io.core, io.phase(), error);
+            self.fail_waiting(Http2Fault::NoConnectProtocol.error());
             self.close(io);
+        }
+    }
+
+    /// Those who wait for the connection do not get one.
+    fn fail_waiting(&self, error: ClientError) {
+        for slot in self.carrier.state.borrow_mut().waiting.drain(..) {
+            let to = StreamAddress { slot, stream: 0 };
+            self.carrier.thread.http2.push(to, AnswerEvent::Failed(error));
         }
     }
 
@@ -175,15 +180,10 @@ impl CarrierMachine {
         for slot in state.attached.drain(..) {
             queues.push(StreamAddress { slot, stream: 0 }, AnswerEvent::Ended(error));
         }
-        if before == CarrierStage::Greeting {
-            let error = error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
-            for slot in state.waiting.drain(..) {
-                queues.push(StreamAddress { slot, stream: 0 }, AnswerEvent::Failed(error));
-            }
-        }
-        let is_wanted = !state.waiting.is_empty();
         drop(state);
-        if is_wanted {
+        if before == CarrierStage::Greeting {
+            self.fail_waiting(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose)));
+        } else if !self.carrier.state.borrow().waiting.is_empty() {
             // They have waited for the end of one that took no further requests.
             self.carrier.wake();
         }
@@ -251,8 +251,7 @@ impl Machine for CarrierMachine {
         self.has_begun = false;
         io.set_up();
         if io.lacks_protocol(ALPN) {
-            let error = Http2Fault::NotNegotiated.error();
-            self.connect_failed(io.core, io.phase(), error);
+            self.fail_waiting(Http2Fault::NotNegotiated.error());
             return io.lose_counted();
         }
         {
@@ -307,8 +306,7 @@ impl Machine for CarrierMachine {
                 }
                 Http2Event::Sent(SentBytes { framing, .. }) => {
                     thread.add_bytes(io.phase(), |ledger| {
-                        ledger.up.wire += framing;
-                        ledger.up[Part::Framing] += framing;
+                        ledger.up.add(Part::Framing, framing);
                     });
                 }
                 Http2Event::GoAway(_) => goes = true,
@@ -317,9 +315,8 @@ impl Machine for CarrierMachine {
         };
         self.received = self.received.saturating_sub(explained + control + discarded);
         io.core.add_bytes(io.phase(), |ledger| {
-            ledger.down.wire += control + discarded;
-            ledger.down[Part::Control] += control;
-            ledger.down[Part::Discarded] += discarded;
+            ledger.down.add(Part::Control, control);
+            ledger.down.add(Part::Discarded, discarded);
         });
         if let Err(problem) = result {
             return self.break_off(io, problem, bytes, first);
@@ -343,7 +340,7 @@ impl Machine for CarrierMachine {
     }
 
     fn written(&mut self, io: &mut Io<'_>) {
-        let MovedBytes { .. } = io.take_moved();
+        io.take_moved();
         let mut state = self.carrier.state.borrow_mut();
         let was_blocked = std::mem::replace(&mut state.blocked, io.is_blocked());
         if was_blocked && !state.blocked {
@@ -357,16 +354,12 @@ impl Machine for CarrierMachine {
     fn expired(&mut self, io: &mut Io<'_>) {
         // The settings that its clients wait for have not come.
         let error = ClientError::of(ClientErrorKind::ResponseTimeout);
-        self.connect_failed(io.core, io.phase(), error);
+        self.fail_waiting(error);
         self.lose(io, Some(error));
     }
 
     fn connect_failed(&mut self, _: &ClientCore, _: Phase, error: ClientError) {
-        let mut state = self.carrier.state.borrow_mut();
-        for slot in state.waiting.drain(..) {
-            let to = StreamAddress { slot, stream: 0 };
-            self.carrier.thread.http2.push(to, AnswerEvent::Failed(error));
-        }
+        self.fail_waiting(error);
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
@@ -390,8 +383,7 @@ impl Machine for CarrierMachine {
         let left = std::mem::take(&mut self.received) + io.take_received();
         let unsent = io.unsent();
         io.core.add_bytes(io.phase(), |ledger| {
-            ledger.down.wire += left;
-            ledger.down[Part::Discarded] += left;
+            ledger.down.add(Part::Discarded, left);
             // They are the last of what was counted.
             ledger.up.take_last(unsent);
         });

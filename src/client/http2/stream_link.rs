@@ -171,8 +171,7 @@ impl StreamLink {
             // The server has ended in order, and so does this side.
             let framing = self.end().unwrap_or(0);
             self.count_in(&core.thread, phase, |ledger| {
-                ledger.up.wire += framing;
-                ledger.up[Part::Framing] += framing;
+                ledger.up.add(Part::Framing, framing);
             });
         }
         self.cancel();
@@ -184,10 +183,8 @@ impl StreamLink {
     pub(crate) fn discard(&mut self, core: &ClientCore, phase: Phase) {
         let MovedBytes { up, down } = self.take_moved();
         core.add_bytes(phase, |ledger| {
-            ledger.up.wire += up;
-            ledger.up[Part::Discarded] += up;
-            ledger.down.wire += down;
-            ledger.down[Part::Discarded] += down;
+            ledger.up.add(Part::Discarded, up);
+            ledger.down.add(Part::Discarded, down);
         });
     }
 
@@ -204,8 +201,7 @@ impl StreamLink {
         let bytes = frame.wire_bytes();
         if !is_open || !self.is_at(address) {
             core.add_bytes(phase, |ledger| {
-                ledger.down.wire += bytes;
-                ledger.down[Part::Discarded] += bytes;
+                ledger.down.add(Part::Discarded, bytes);
             });
             return false;
         }

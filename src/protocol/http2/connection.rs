@@ -674,7 +674,6 @@ impl Http2Connection {
         out: &mut Vec<u8>,
         on: &mut impl FnMut(Http2Event<'_>),
     ) -> Result<(), Http2Problem> {
-        self.known_stream(id)?;
         self.receive_window -= i64::from(counted);
         if self.receive_window < 0 {
             return Err(Http2Problem::Window);
@@ -682,7 +681,7 @@ impl Http2Connection {
         if let Some(more) = refill(&mut self.receive_window, CONNECTION_WINDOW) {
             self.control(out, |out| write_window_update(0, more, out));
         }
-        let Some(stream) = self.streams.get(id) else {
+        let Some(stream) = self.known_stream(id)? else {
             on(Http2Event::Discarded(bytes.len() as u64 + framing_bytes));
             return Ok(());
         };

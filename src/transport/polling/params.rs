@@ -7,7 +7,7 @@ use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, piece_framing,
     poll_age_ns, poll_delivery, polled, posted, received_by_each, request_flow, sending,
 };
-use crate::predict::http2::{answer_flows, request_flows};
+use crate::predict::http2::{steady_answer, steady_request};
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
@@ -305,11 +305,11 @@ fn http2_heads(
 ) -> Ledger {
     let head = request.render_constant().0;
     // The settings were read: they are those of a request.
-    let [_, up] = request_flows(&head, http2.hpack).unwrap_or_default();
+    let up = steady_request(&head, http2.hpack).unwrap_or_default();
     let fields = params.response.header_map(length, "");
     let fields = fields.iter().filter(|(name, _)| !is_of_connection(name.as_str()));
     let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
-    let [_, down] = answer_flows(fields, http2.header_table_bytes);
+    let down = steady_answer(fields, http2.header_table_bytes);
     Ledger { up, down }
 }
 

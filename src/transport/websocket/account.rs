@@ -38,7 +38,6 @@ pub(super) fn count_control(io: &mut Io<'_>, sizes: FrameSizes) {
 /// Adds what is around bytes that came on a stream of HTTP/2.
 pub(super) fn count_stream_framing(io: &mut Io<'_>, bytes: u64) {
     io.count(|ledger| {
-        ledger.down.wire += bytes;
-        ledger.down[Part::Framing] += bytes;
+        ledger.down.add(Part::Framing, bytes);
     });
 }
