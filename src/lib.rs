@@ -160,6 +160,8 @@ pub mod internals {
         use crate::protocol::http1::redirect;
         use crate::protocol::http1::response::{KnownHead, Response};
         use crate::protocol::template::Template;
+        use crate::protocol::websocket::codec::{FrameItem, FrameReader};
+        use crate::protocol::websocket::deflate_offer::DeflateOffer;
         use crate::record::ClientError;
         use crate::run::protocol::{FromProcess, ServerStart, ToServer};
         use crate::server::fault_injection::InjectedFault;
@@ -172,6 +174,55 @@ pub mod internals {
             let rate = units::parse_rate_hz(text);
             assert!(rate.as_ref().is_ok_and(|hz| hz.is_finite() && *hz >= 0.0) || rate.is_err());
             duration || units::parse_size(text).is_ok() || rate.is_ok()
+        }
+        /// What was read of frames with compressed messages.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct CompressedFrames {
+            /// Whole messages.
+            pub messages: u64,
+            /// All text that was shown.
+            pub text: Vec<u8>,
+            /// Whether a rule was broken.
+            pub is_broken: bool,
+        }
+        /// Frames of a server that may compress its messages, in pieces.
+        pub fn compressed_frames<'p>(
+            keeps_window: bool,
+            pieces: impl Iterator<Item = &'p [u8]>,
+        ) -> CompressedFrames {
+            let offer = if keeps_window {
+                "permessage-deflate"
+            } else {
+                "permessage-deflate; server_no_context_takeover"
+            };
+            let mut found = CompressedFrames::default();
+            let Ok(offer) = DeflateOffer::parse(offer) else { return found };
+            let Some((params, _)) = offer.select(offer.value()) else { return found };
+            let mut reader = FrameReader::default();
+            reader.take_compressed(params.client_coders(&std::rc::Rc::default()).1);
+            for piece in pieces {
+                let fed = reader.feed(piece, |item| match item {
+                    FrameItem::Data(text) => found.text.extend_from_slice(text),
+                    FrameItem::MessageEnd(..) => found.messages += 1,
+                    FrameItem::Ping(..) | FrameItem::Pong(_) | FrameItem::Close(..) => {}
+                });
+                if fed.is_err() {
+                    found.is_broken = true;
+                    break;
+                }
+            }
+            found
+        }
+        /// An offer of an extension, and what a server selects of it.
+        pub fn extensions(offer: &str, answer: &str) -> bool {
+            let Ok(offer) = DeflateOffer::parse(offer) else { return false };
+            if let Some((params, own)) = offer.select(answer) {
+                // What a server answers to an offer that can be read is taken by who made it.
+                if let Ok(theirs) = DeflateOffer::parse(answer) {
+                    assert_eq!(theirs.selected(&own), Ok(Some(params)));
+                }
+            }
+            offer.selected(answer).is_ok_and(|params| params.is_some())
         }
         /// A fault that a server is given.
         pub fn fault(text: &str) -> bool {

@@ -14,7 +14,7 @@ use wsbench::internals::time::now_ns;
 /// An update of 21 bytes.
 pub fn update(sequence: u64) -> Vec<u8> {
     let mut payload = vec![0; 21];
-    Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, &mut payload);
+    Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, 1, &mut payload);
     payload
 }
 
@@ -503,7 +503,7 @@ fn compressed_answers_that_were_asked_for_are_read() {
         assert_eq!(number(&row, "message_bytes_down"), 21.0 * completed, "{series}\n{text}");
         assert_ne!(number(&row, "payload_bytes_down_per_message"), 21.0, "{series}\n{text}");
         assert!(number(&row, "delivery_latency_count") >= 10.0, "{series}\n{text}");
-        assert!(text.contains("answers came compressed: "), "{text}");
+        assert!(text.contains("messages came compressed: "), "{text}");
         assert!(!text.contains("not asked for"), "{text}");
     });
 }

@@ -24,7 +24,7 @@ fn said_of_valid(address: SocketAddr, more: &str) -> String {
 
 fn stamped(number: u64) -> String {
     let mut stamp = [0; 21];
-    Stamp { sequence: number, published_ns: now_ns() }.write(PayloadKind::Text, &mut stamp);
+    Stamp { sequence: number, published_ns: now_ns() }.write(PayloadKind::Text, 1, &mut stamp);
     String::from_utf8_lossy(&stamp).into_owned()
 }
 

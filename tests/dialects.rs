@@ -166,7 +166,7 @@ fn follow(case: Case) {
 fn packets_of_mqtt_are_found_in_any_frames() {
     let packet = |sequence| {
         let mut update = [0; 21];
-        Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, &mut update);
+        Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, 1, &mut update);
         (MQTT.wrap)(&update).1
     };
     let address = serve(move |mut stream| {

@@ -35,7 +35,7 @@ fn scripted(script: Script) -> SocketAddr {
 
 fn stamp(sequence: u64, ahead_ns: u64) -> Option<Vec<u8>> {
     let mut payload = [0; 21];
-    Stamp { sequence, published_ns: now_ns() + ahead_ns }.write(PayloadKind::Text, &mut payload);
+    Stamp { sequence, published_ns: now_ns() + ahead_ns }.write(PayloadKind::Text, 1, &mut payload);
     Some(payload.to_vec())
 }
 
@@ -123,7 +123,7 @@ fn polled(latest: Latest) -> SocketAddr {
             let (update, sequence) = latest((now_ns() - began_ns) / 100_000_000);
             let mut payload = [0; 21];
             let stamp = Stamp { sequence, published_ns: began_ns + update * 100_000_000 };
-            stamp.write(PayloadKind::Text, &mut payload);
+            stamp.write(PayloadKind::Text, 1, &mut payload);
             let head = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
             if stream.write_all(&[head.as_slice(), &payload].concat()).is_err() {
                 return;

@@ -39,6 +39,8 @@ const PARSERS: &[(&str, &str)] = &[
     ("protocol/message/mod.rs", "message"),
     ("protocol/sse.rs", "events"),
     ("protocol/websocket/codec.rs", "frames"),
+    ("protocol/websocket/deflate_coder.rs", "compressed"),
+    ("protocol/websocket/deflate_offer.rs", "compressed"),
     ("protocol/websocket/codec/header.rs", "frames"),
     ("protocol/websocket/frame_scanner.rs", "frames"),
     ("protocol/template.rs", "text"),

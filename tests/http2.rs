@@ -63,19 +63,25 @@ fn check(root: &str, feed: &str, size: u64) {
         adds_up(row, &what);
         let frames = |bytes: u64| FRAME * bytes.div_ceil(16_384);
         let framing = number(row, "framing_bytes_per_message");
+        let framing_is = |bytes: u64| {
+            let wanted = bytes as f64;
+            // A server that waits for room cuts a large message into more frames, which is rare.
+            let is_more = size > 16_000 && (wanted..wanted + FRAME as f64).contains(&framing);
+            assert!(framing == wanted || is_more, "{what}: {framing} and not {wanted}");
+        };
         let (transport, streams) = row["series"].rsplit_once('-').expect("a label");
         match transport {
             // A record separator behind each message.
-            "streaming" => assert_eq!(framing, (1 + frames(size + 1)) as f64, "{what}"),
+            "streaming" => framing_is(1 + frames(size + 1)),
             // The header of a frame that is not masked (RFC 6455 §5.2).
             "websocket" => {
                 let header = if size <= 125 { 2 } else { 4 };
-                assert_eq!(framing, (header + frames(size + header)) as f64, "{what}");
+                framing_is(header + frames(size + header));
             }
-            "sse" => assert_eq!(framing, (EVENT + frames(size + EVENT)) as f64, "{what}"),
+            "sse" => framing_is(EVENT + frames(size + EVENT)),
             // The request; the fields of the answer, and its bytes.
             _ => {
-                assert_eq!(framing, (2 * FRAME + frames(size)) as f64, "{what}");
+                framing_is(2 * FRAME + frames(size));
                 let heads = number(row, "heads_bytes_per_message");
                 // Of 716 and 193 bytes nearly all have an index.
                 assert!((20.0..80.0).contains(&heads), "{what}: {heads}");

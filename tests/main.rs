@@ -15,6 +15,8 @@ mod capture;
 mod closing;
 /// Files of earlier versions.
 mod compat;
+/// Compressed messages and answers.
+mod compressed;
 /// The delay line, within a run and as a relay.
 mod delay;
 /// What counts as a message of another server.

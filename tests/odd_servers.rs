@@ -671,7 +671,7 @@ fn a_server_that_publishes_when_it_is_asked_is_valid_above_the_stated_rate() {
                 std::thread::sleep(Duration::from_millis(20));
                 let mut stamp = [0; 21];
                 let sequence = NUMBER.fetch_add(1, Ordering::Relaxed);
-                Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, &mut stamp);
+                Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, 1, &mut stamp);
                 let head = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\nConnection: close\r\n\r\n";
                 let _ = stream.write_all(&[head.as_bytes(), &stamp].concat());
             }

@@ -183,7 +183,7 @@ fn unknown_keys() {
     8 | intervall = "1s"
       | ^^^^^^^^^
 
-    error: unknown key "qqq"; known here: accept_encoding, body, conditional, connection, cookies, data, data_short, dialect, engine, header_table, headers, host, hpack, http_version, interval, label, method, path, phase, redirects, request_head, response_head, status, streams, transport, url
+    error: unknown key "qqq"; known here: accept_encoding, body, conditional, connection, cookies, data, data_short, dialect, engine, header_table, headers, host, hpack, http_version, interval, label, method, path, phase, redirects, request_head, response_head, status, streams, tls, transport, url
      --> scenarios/x.toml:9:1
       |
     9 | qqq = 1

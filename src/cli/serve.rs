@@ -3,7 +3,7 @@
 use crate::feed::{MOST_PAYLOAD_BYTES, PayloadKind};
 use crate::server::fault_injection::{FAULTS, InjectedFault};
 use crate::time::{JitterDistribution, MOST_DELAY_NS};
-use crate::units::{parse_duration_ns, parse_rate_hz, parse_size};
+use crate::units::{listed, parse_duration_ns, parse_rate_hz, parse_size};
 use clap::{Args, value_parser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,10 +72,11 @@ pub(crate) struct ServeArgs {
     /// 1/s]
     #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = PUBLISHING)]
     pub rate: Option<f64>,
-    /// The form of a message: text, binary or json [default: $WSBENCH_PAYLOAD, or text]
+    /// The form of a message: text, binary, json, json-ticker, json-orderbook or text-file [default:
+    /// $WSBENCH_PAYLOAD, or text]
     #[arg(long, value_name = "KIND", value_parser = parse_kind, help_heading = PUBLISHING)]
     pub payload: Option<PayloadKind>,
-    /// The size of a message [default: $WSBENCH_SIZE, or 21B]
+    /// The size of a message [default: $WSBENCH_SIZE, or 21B; of the last three kinds what is usual]
     #[arg(long, value_name = "SIZE", value_parser = parse_payload_size, help_heading = PUBLISHING)]
     pub size: Option<u32>,
     /// The largest message that is taken from a client; one of --size always fits
@@ -111,7 +112,8 @@ pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
 
 pub(crate) fn parse_kind(text: &str) -> Result<PayloadKind, String> {
     let found = PayloadKind::CHOICES.into_iter().find(|kind| kind.name() == text);
-    found.ok_or_else(|| "must be text, binary or json".to_owned())
+    let names = || listed(&PayloadKind::CHOICES.map(PayloadKind::name));
+    found.ok_or_else(|| format!("must be one of {}", names()))
 }
 
 pub(crate) fn parse_payload_size(text: &str) -> Result<u32, String> {

@@ -383,6 +383,11 @@ impl ClientCore {
         counts.coded_bytes += payload_bytes;
     }
 
+    /// Reports an upgrade without the extension that was offered.
+    pub(crate) fn extension_declined(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.extensions_declined += 1;
+    }
+
     /// Reports an answer with a compressed body that cannot be read. `text` has its coding.
     pub(crate) fn compressed(&self, phase: Phase, text: Option<Box<AnswerText>>) {
         self.thread.recorder.borrow_mut().at(phase).counts.compressed += 1;

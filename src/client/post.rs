@@ -136,7 +136,8 @@ impl PostMachine {
         if self.clients.heads.varies() {
             self.render_head(io.core);
         }
-        stamp.write(self.clients.spec.kind, &mut self.request[self.head_bytes..]);
+        let Spec { kind, seed, .. } = self.clients.spec;
+        stamp.write(kind, seed, &mut self.request[self.head_bytes..]);
         self.response.reset();
         if let Some(bodies) = &mut self.bodies {
             bodies.restart();

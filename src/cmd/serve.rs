@@ -192,13 +192,17 @@ fn from_args(args: &ServeArgs) -> Outcome<Spec> {
     let kind = given_or_set(args.payload, PAYLOAD_VARIABLE, parse_kind)?;
     let kind = kind.unwrap_or(Spec::PLAIN.kind);
     let size = given_or_set(args.size, SIZE_VARIABLE, parse_payload_size)?;
-    let size = size.unwrap_or(Spec::PLAIN.payload_bytes);
+    let size = size.unwrap_or(kind.usual_bytes() as u32);
     let least = kind.least_bytes();
     if (size as usize) < least {
         let name = kind.name();
         return Err(Failure::usage(format!(
             "--size: a {name} message needs at least {least}B for its number and time"
         )));
+    }
+    if kind.has_one_size() && size as usize != least {
+        let name = kind.name();
+        return Err(Failure::usage(format!("--size: a {name} message has {least}B: leave it out")));
     }
     Ok(Spec {
         rate_hz: rate_hz.unwrap_or(Spec::PLAIN.rate_hz),

@@ -156,7 +156,7 @@ mod tests {
     fn a_stamp_that_begins_a_message_counts_once() {
         let stamp = Stamp { sequence: 7, published_ns: 1_000_000 };
         let mut text = vec![0; PayloadKind::Json.least_bytes()];
-        stamp.write(PayloadKind::Json, &mut text);
+        stamp.write(PayloadKind::Json, 1, &mut text);
         let mut reader = AnySizeReader::new(PayloadKind::Json);
         for message in [text.clone(), [&text[..], b"\n", &text].concat()] {
             let mut found = Vec::new();
@@ -180,7 +180,7 @@ mod tests {
             for kind in PayloadKind::ALL.into_iter().filter(|kind| !kind.separator().is_empty()) {
                 let size = size.max(kind.least_bytes());
                 let mut bytes = BytesMut::new();
-                join(kind, size, stamps(count), &mut bytes);
+                join(kind, size, 1, stamps(count), &mut bytes);
                 let mut reader = AnySizeReader::new(kind);
                 for _ in 0..2 {
                     let expected = stamps(count).map(Some).collect::<Vec<_>>();

@@ -8,6 +8,7 @@
 //! requests can be any bytes at all, the chapter's included.
 
 mod any_size;
+mod content;
 mod digits;
 mod message_spec;
 mod position;

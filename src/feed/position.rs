@@ -82,8 +82,11 @@ mod tests {
 
     fn of(post: Post, published_ns: u64) -> Vec<u8> {
         let mut payload = vec![0; BYTES];
-        Stamp { sequence: post.sequence(), published_ns }
-            .write(PayloadKind::Position, &mut payload);
+        Stamp { sequence: post.sequence(), published_ns }.write(
+            PayloadKind::Position,
+            1,
+            &mut payload,
+        );
         payload
     }
 

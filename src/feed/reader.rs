@@ -2,8 +2,8 @@
 //!
 //! | kind | between two updates |
 //! |---|---|
-//! | `text` `json` `position` | one LF |
 //! | `binary` | nothing |
+//! | any other | one LF |
 //!
 //! A message is what a transport delivers as one: a WebSocket message, a chunk, an event's data, a
 //! poll's body. How it travelled is the transport's; what a single update says of itself is the
@@ -20,8 +20,8 @@ impl PayloadKind {
     /// What stands between two updates of a message.
     pub fn separator(self) -> &'static [u8] {
         match self {
-            PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => b"\n",
             PayloadKind::Binary => b"",
+            _ => b"\n",
         }
     }
 }
@@ -32,11 +32,13 @@ pub(crate) fn joined_bytes(kind: PayloadKind, size: usize, updates: u64) -> u64 
     updates * size as u64 + separators
 }
 
-/// Appends a message: an update of `size` bytes for each stamp, with separators between them.
+/// Appends a message: an update of `size` bytes for each stamp, with separators between them. `seed` is that of
+/// their content.
 /// `size` is at least [`PayloadKind::least_bytes`], which the plan has checked.
 pub(crate) fn join(
     kind: PayloadKind,
     size: usize,
+    seed: u64,
     stamps: impl IntoIterator<Item = Stamp>,
     out: &mut BytesMut,
 ) {
@@ -46,7 +48,7 @@ pub(crate) fn join(
         }
         let begin = out.len();
         out.resize(begin + size, 0);
-        stamp.write(kind, &mut out[begin..]);
+        stamp.write(kind, seed, &mut out[begin..]);
     }
 }
 
@@ -129,7 +131,7 @@ impl Reader {
 
     /// Keeps what belongs to the stamp of bytes that follow the update's first `at`.
     fn keep(&mut self, bytes: &[u8]) {
-        let least = self.kind.least_bytes().min(STAMP_BYTES);
+        let least = self.kind.stamp_bytes().min(STAMP_BYTES);
         let from = (self.at as usize).min(least);
         let n = bytes.len().min(least - from);
         self.stamp[from..from + n].copy_from_slice(&bytes[..n]);
@@ -137,7 +139,7 @@ impl Reader {
 
     /// So many bytes as an update has are whole; says whether they were one.
     fn finish(&mut self, on: &mut impl FnMut(Option<Stamp>)) -> bool {
-        let have = (self.size as usize).min(self.kind.least_bytes()).min(STAMP_BYTES);
+        let have = (self.size as usize).min(self.kind.stamp_bytes()).min(STAMP_BYTES);
         let stamp = Stamp::read(self.kind, &self.stamp[..have]);
         self.at = 0;
         self.strange = stamp.is_none();
@@ -157,7 +159,7 @@ mod tests {
 
     fn message(kind: PayloadKind, size: usize, count: u64) -> BytesMut {
         let mut out = BytesMut::new();
-        join(kind, size, stamps(count), &mut out);
+        join(kind, size, 1, stamps(count), &mut out);
         assert_eq!(out.len() as u64, joined_bytes(kind, size, count));
         out
     }
@@ -250,7 +252,7 @@ mod tests {
     #[test]
     fn a_reader_is_small_and_holds_every_stamp() {
         assert!(std::mem::size_of::<Reader>() <= 80);
-        assert!(PayloadKind::ALL.iter().all(|kind| kind.least_bytes() <= STAMP_BYTES));
+        assert!(PayloadKind::ALL.iter().all(|kind| kind.stamp_bytes() <= STAMP_BYTES));
     }
 
     proptest! {

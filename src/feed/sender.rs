@@ -51,7 +51,7 @@ mod tests {
                 let stamp = Stamp { sequence: post.sequence(), published_ns: 1234567890123456789 };
                 let stamp = Stamp { published_ns: stamp.published_ns % 10u64.pow(18), ..stamp };
                 let mut payload = vec![0; kind.least_bytes()];
-                stamp.write(kind, &mut payload);
+                stamp.write(kind, 1, &mut payload);
                 let read = Stamp::read(kind, &payload).map(|s| Post::of_sequence(s.sequence));
                 assert_eq!(read, Some(post), "{}", kind.name());
             }

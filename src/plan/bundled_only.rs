@@ -202,6 +202,7 @@ mod tests {
         "delimiter",
         "echo",
         "engine",
+        "extensions",
         "first",
         "header_table",
         "headers",

@@ -162,7 +162,8 @@ pub struct PlannedSeries {
     /// Its own server, if the scenario gives it a URL; else [`Plan::server`] answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
-    /// How clients use TLS with that; absent if they do not.
+    /// How clients use TLS with that, or with the bundled server if that has it for this series; absent if they
+    /// do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSettings>,
 }
@@ -461,7 +462,8 @@ impl Plan {
 
     /// Returns how the clients of a series use TLS; `None` if they do not.
     pub(crate) fn tls_of<'a>(&'a self, series: &'a PlannedSeries) -> Option<&'a TlsSettings> {
-        if series.server.is_some() { series.tls.as_ref() } else { self.tls.as_ref() }
+        let of_all = || self.tls.as_ref().filter(|_| series.server.is_none());
+        series.tls.as_ref().or_else(of_all)
     }
 
     /// Returns what a series at a path of a server is run in.

@@ -243,7 +243,10 @@ fn read_feed(
     let arrivals = fields.choose(&keys::ARRIVALS, &options);
     let spread = fields.boolean(&keys::SPREAD);
     let kind = fields.choose(&keys::PAYLOAD, &PayloadKind::CHOICES.map(|kind| (kind.name(), kind)));
-    let size = fields.size(&keys::SIZE);
+    let size = match fields.size(&keys::SIZE) {
+        size if fields.is_given(&keys::SIZE) => size,
+        _ => kind.usual_bytes() as u64,
+    };
     let (kind, size) = workload::payload(&mut fields, plain.workload, kind, size);
     workload::check(&mut fields, &plain, arrivals);
     let least = kind.least_bytes() as u64;
@@ -262,6 +265,9 @@ fn read_feed(
             fields.report(&keys::SIZE, message);
         } else if size > MOST_PAYLOAD_BYTES {
             fields.report(&keys::SIZE, "size must be at most 1MiB");
+        } else if kind.has_one_size() && size != least && !is_any {
+            let message = format!("a {} message has {least}B: leave size out", kind.name());
+            fields.report(&keys::SIZE, message);
         }
     }
     let message_limit = fields.size(&keys::MESSAGE_LIMIT);
@@ -394,7 +400,13 @@ fn read_series(
     let dialect_path = read_path(&mut fields);
     refuse_keys_of_others(&mut fields, transport);
     let own = server::read_series_url(&mut fields, transport, plan.tls.as_ref());
-    if own.is_some() || !plan.server.is_bundled() {
+    let has_url = own.is_some() || !plan.server.is_bundled();
+    let is_tls = fields.boolean(&keys::SERIES_TLS);
+    if is_tls && has_url {
+        let message = "tls of a series is for the bundled server: a url that begins with https:// or wss:// is TLS";
+        fields.report(&keys::SERIES_TLS, message);
+    }
+    if has_url {
         fields.set_default(&head::REQUEST, "\"minimal\"");
     }
     let series = AnySeries::parse(transport, &mut fields).map(|settings| {
@@ -430,7 +442,7 @@ fn read_series(
             interval_ns: shape.interval_ns,
             connection_each_turn: shape.connection_each_turn,
             server,
-            tls: tls.flatten(),
+            tls: tls.flatten().or_else(|| is_tls.then(|| plan.tls.clone().unwrap_or_default())),
         }
     });
     if let Some(series) = &series {

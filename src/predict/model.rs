@@ -35,6 +35,30 @@ pub struct Sending {
     pub exchange: Exchange,
 }
 
+/// Why messages of one kind differ in their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Variation {
+    /// They come compressed.
+    Compressed,
+    /// They come in several frames of HTTP/2.
+    Frames,
+}
+
+impl Variation {
+    /// A sentence.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Variation::Compressed => {
+                "what compression makes of a message depends on those before it"
+            }
+            Variation::Frames => {
+                "a server that waits for room cuts a message into more frames of HTTP/2"
+            }
+        }
+    }
+}
+
 /// A series by arithmetic. A message is what the per-message figures are divided by: a completed
 /// exchange of a transport that asks, a received frame, chunk or event of one that is pushed to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +71,9 @@ pub struct Model {
     /// True if a message may carry another number of updates than is listed, depending on timing.
     #[serde(default, alias = "left_to_chance")]
     pub stochastic: bool,
+    /// Why a message may have more or fewer bytes than its kind has here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub varies: Option<Variation>,
     /// What clients send.
     #[serde(default)]
     pub sending: Option<Sending>,
@@ -79,7 +106,8 @@ impl Model {
     }
     /// True if every message costs the same above TCP, so that these figures are whole and exact.
     pub fn is_exact(&self) -> bool {
-        self.messages.windows(2).all(|w| w[0].exchange.ledger == w[1].exchange.ledger)
+        self.varies.is_none()
+            && self.messages.windows(2).all(|w| w[0].exchange.ledger == w[1].exchange.ledger)
     }
     /// The mean over messages of what `of` finds in one, heartbeats and what clients send shared
     /// out over them.

@@ -181,6 +181,8 @@ counts! {
     decoded_bytes,
     /// Bytes of payload that these were sent as.
     coded_bytes,
+    /// WebSockets whose server selected no extension, though one was offered.
+    extensions_declined,
     /// Bytes after an answer that has no body (204, 304), though its head says that they come.
     stray_bytes,
     /// Updates that came in several chunks of a stream, each of which counts as a message.

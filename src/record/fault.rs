@@ -215,7 +215,7 @@ coded! {
         /// `Sec-WebSocket-Accept` is not that of the key.
         Accept = "has another Sec-WebSocket-Accept than the key asks for",
         /// An extension that was not asked for.
-        Extensions = "has Sec-WebSocket-Extensions, which were not asked for",
+        Extensions = "has Sec-WebSocket-Extensions that were not asked for",
         /// A subprotocol that was not asked for.
         Protocol = "has a Sec-WebSocket-Protocol that was not asked for",
         /// None of the subprotocols that were asked for, of which a library must have one.

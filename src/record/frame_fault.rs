@@ -4,9 +4,9 @@
 coded! {
     /// What is wrong with a frame. The value is the code of the error in files.
     pub(crate) enum FrameFault {
-        /// A reserved bit is set, and no extension was negotiated.
+        /// A reserved bit is set, and no extension was negotiated that has it.
         ReservedBit =
-            "the server set a reserved bit in a frame, and no extension was negotiated (RFC 6455, 5.2)",
+            "the server set a reserved bit in a frame, and no extension was negotiated that has it (RFC 6455, 5.2)",
         /// An opcode that is not defined.
         UnknownOpcode = "the server sent a frame with an opcode that is not defined (RFC 6455, 5.2)",
         /// A control frame of more than 125 bytes.
@@ -36,6 +36,9 @@ coded! {
             "the server sent a frame whose length is not written in the fewest bytes (RFC 6455, 5.2)",
         /// A Close frame whose reason is not UTF-8.
         BadCloseReason = "the server sent a Close frame whose reason is not UTF-8 (RFC 6455, 5.5.1)",
+        /// A compressed message that is not what its compression says.
+        BadDeflate =
+            "the server sent a compressed message that cannot be read (permessage-deflate, RFC 7692, 7.2.2)",
     }
 }
 
@@ -43,7 +46,7 @@ impl FrameFault {
     /// The code with which the connection is closed (RFC 6455 §7.4.1).
     pub(crate) fn close_code(self) -> u16 {
         match self {
-            FrameFault::BadUtf8 | FrameFault::BadCloseReason => 1007,
+            FrameFault::BadUtf8 | FrameFault::BadCloseReason | FrameFault::BadDeflate => 1007,
             FrameFault::TooLarge => 1009,
             FrameFault::Unfinished => 1008,
             _ => 1002,
@@ -61,7 +64,7 @@ mod tests {
             assert_eq!((fault.code(), FrameFault::of(code)), (code, Some(fault)));
             let text = fault.sentence();
             let of_frames = !matches!(fault, FrameFault::TooLarge | FrameFault::Unfinished);
-            assert_eq!(text.contains("RFC 6455"), of_frames, "{text}");
+            assert_eq!(text.contains("RFC 6455") || text.contains("RFC 7692"), of_frames, "{text}");
         }
         assert_eq!(FrameFault::BadUtf8.close_code(), 1007);
         assert_eq!(FrameFault::Masked.close_code(), 1002);

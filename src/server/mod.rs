@@ -22,6 +22,7 @@
 
 mod body;
 mod broadcast_hub;
+mod compressing;
 mod connection;
 mod deferred_eof;
 pub(crate) mod fault_injection;
@@ -42,6 +43,7 @@ mod thread;
 mod upgraded_stream;
 
 pub(crate) use body::{Body, only_get, plain};
+pub(crate) use compressing::CompressingEndpoint;
 pub(crate) use peer::{Peer, last_event_id};
 pub(crate) use routes::{Answer, Endpoint, Routes, TakeOver, Upgraded};
 pub(crate) use subscription::Outgoing;

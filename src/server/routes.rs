@@ -60,6 +60,16 @@ impl Routes {
     pub fn mount(&mut self, path: &str, endpoint: Rc<dyn Endpoint>) {
         self.routes.insert(path.to_owned(), endpoint);
     }
+    /// Puts another endpoint in the place of the one at a path, which it is made of.
+    pub(crate) fn wrap(
+        &mut self,
+        path: &str,
+        with: impl FnOnce(Rc<dyn Endpoint>) -> Rc<dyn Endpoint>,
+    ) {
+        if let Some(inner) = self.routes.remove(path) {
+            self.mount(path, with(inner));
+        }
+    }
     /// The endpoint at a path.
     pub fn at(&self, path: &str) -> Option<&Rc<dyn Endpoint>> {
         self.routes.get(path)

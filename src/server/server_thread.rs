@@ -61,7 +61,7 @@ impl ServerThread {
         let spec = self.feed.get().spec;
         let mut scratch = self.scratch();
         scratch.resize(spec.payload_bytes as usize, 0);
-        Stamp::from(update).write(spec.kind, &mut scratch);
+        Stamp::from(update).write(spec.kind, spec.seed, &mut scratch);
         scratch.split().freeze()
     }
     /// Empty memory for rendering messages.

@@ -3,7 +3,7 @@
 //! Semantics and batching are decided here and nowhere else, so that every transport has the same.
 //! The endpoints write what is taken here in their own way.
 
-use crate::feed::{Cursor, Feed, Semantics, Stamp, Topic, Update, Workload, join};
+use crate::feed::{Cursor, Feed, Semantics, Spec, Stamp, Topic, Update, Workload, join};
 use crate::server::broadcast_hub::Posted;
 use crate::server::server_thread::ServerThread;
 use bytes::Bytes;
@@ -174,7 +174,8 @@ impl Subscription {
             }
             None
         });
-        join(feed.spec.kind, feed.spec.payload_bytes as usize, due, &mut out);
+        let Spec { kind, payload_bytes, seed, .. } = feed.spec;
+        join(kind, payload_bytes as usize, seed, due, &mut out);
         (updates > 0).then(|| Outgoing {
             bytes: out.split().freeze(),
             updates,
@@ -217,7 +218,7 @@ fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::{PayloadKind, Spec};
+    use crate::feed::PayloadKind;
     use crate::time::Timer;
 
     fn server(spec: Spec) -> ServerThread {
@@ -294,7 +295,7 @@ mod tests {
         assert_eq!((early.due_ns(&thread), early.take_due(&thread, at(9))), (u64::MAX, None));
         let post = |thread: &ServerThread, sequence, ms| {
             let mut bytes = vec![0; 21];
-            Stamp { sequence, published_ns: 1 }.write(PayloadKind::Text, &mut bytes);
+            Stamp { sequence, published_ns: 1 }.write(PayloadKind::Text, 1, &mut bytes);
             thread.hub.post(Posted { bytes: bytes.into(), at_ns: at(ms), sequence });
         };
         post(&thread, 1_000_001, 10);

@@ -17,18 +17,20 @@ mod websocket;
 use crate::client::ClientHalf;
 use crate::config::{Fields, Key};
 use crate::feed::{Spec, Workload};
-use crate::predict::{Model, SeriesContext};
+use crate::predict::{Model, SeriesContext, Variation};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::{RequestOptions, RequestSettings};
 use crate::protocol::http1::request_parts::RequestParts;
+use crate::protocol::http2::frame::DEFAULT_FRAME_BYTES;
 use crate::protocol::http2::options::Http2Settings;
 use crate::record::TransportKind;
-use crate::server::Routes;
+use crate::server::{CompressingEndpoint, Routes};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::fmt::Debug;
 use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 pub(crate) use streaming::read_any_body;
 pub(crate) use websocket::{read_response as read_upgrade_response, receive_any_messages};
@@ -232,6 +234,21 @@ impl AnySeries {
     pub fn transport(&self) -> &'static Transport {
         self.transport
     }
+
+    /// Pace, connections and prediction.
+    pub fn shape(&self, context: &SeriesContext) -> SeriesShape {
+        let mut shape = self.series.shape(context);
+        let Some(options) = self.series.options() else { return shape };
+        // How long compressed answers are is not known.
+        shape.model = shape.model.filter(|_| options.accept_encoding.is_none());
+        if let Some(model) = shape.model.as_mut().filter(|_| options.http2.is_some()) {
+            let bytes = model.messages.iter().map(|kind| kind.exchange.ledger.down.wire.get());
+            if bytes.max() > Some(u64::from(DEFAULT_FRAME_BYTES)) {
+                model.varies = model.varies.or(Some(Variation::Frames));
+            }
+        }
+        shape
+    }
 }
 
 impl Deref for AnySeries {
@@ -304,6 +321,12 @@ impl Mount {
         Arc::new(move |routes| {
             for mount in &mounts {
                 mount.series.mount(&mount.path, routes);
+                let options = mount.series.options();
+                if let Some(codings) = options.and_then(|all| all.accept_encoding.clone()) {
+                    routes.wrap(&mount.path, |inner| {
+                        Rc::new(CompressingEndpoint::new(inner, codings))
+                    });
+                }
             }
         })
     }

@@ -59,7 +59,11 @@ pub fn updates(
             play(&mut stream, set_up)?;
             for sequence in 1..=60 {
                 let mut payload = [0; 21];
-                Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, &mut payload);
+                Stamp { sequence, published_ns: now_ns() }.write(
+                    PayloadKind::Text,
+                    1,
+                    &mut payload,
+                );
                 let (opcode, message) = wrap(&payload);
                 stream.write_all(&server_frame(opcode, &message)).ok()?;
                 play(&mut stream, ping)?;

@@ -80,7 +80,7 @@ impl StampedReader {
             PayloadKind::Binary => self.texts.skip(),
             // At the beginning of a message that has a stamp.
             _ if self.texts.is_idle() && self.reader.begin(bytes) => self.texts.skip(),
-            PayloadKind::Json | PayloadKind::Text | PayloadKind::Position => self.texts.push(bytes),
+            _ => self.texts.push(bytes),
         }
         self.reader.push(bytes, on)
     }
@@ -291,7 +291,7 @@ mod tests {
     fn a_client_has_an_inbox_only_while_a_message_comes() {
         let thread = ThreadContext::new(Vec::new(), Spec::PLAIN, 1, 1, 1);
         let mut payload = vec![0; Spec::PLAIN.payload_bytes as usize];
-        Stamp { sequence: 7, published_ns: 9 }.write(Spec::PLAIN.kind, &mut payload);
+        Stamp { sequence: 7, published_ns: 9 }.write(Spec::PLAIN.kind, 1, &mut payload);
         let (mut one, mut two) = (ClientInbox::default(), ClientInbox::default());
         let memory = |inbox: &Inbox| std::ptr::from_ref(inbox);
         one.open(&thread).push(&payload[..3]);

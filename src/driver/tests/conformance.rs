@@ -32,7 +32,8 @@ fn run(address: SocketAddr, path: String) -> bool {
     let mut engine = Engine::new(network, 0, thread.clone(), 0);
     // It must not connect again.
     let json = serde_json::json!({"transport": "websocket", "params": {
-        "read_buffer_bytes": 512, "reconnect_ns": 1_000 * SECOND_NS}});
+        "read_buffer_bytes": 512, "reconnect_ns": 1_000 * SECOND_NS,
+        "options": {"deflate": "permessage-deflate; client_max_window_bits"}}});
     let series: AnySeries = serde_json::from_value(json).expect("settings of the transport");
     let target = Target {
         authority: address.to_string(),

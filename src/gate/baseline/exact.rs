@@ -121,7 +121,9 @@ fn divisor(
     let sending = model.sending.map_or(0, |s| of(&s.exchange));
     let differ = own.windows(2).any(|w| w[0] != w[1]);
     let nothing = own.iter().all(|n| *n == 0);
-    if model.idle.is_some_and(|idle| of(&idle.exchange) > 0) {
+    if let Some(varies) = model.varies.filter(|_| !nothing && may_vary(layer, way)) {
+        Err(varies.why())
+    } else if model.idle.is_some_and(|idle| of(&idle.exchange) > 0) {
         Err("what is sent in between depends on the gaps")
     } else if differ || (row.stochastic && !nothing && may_vary(layer, way)) {
         Err("how many updates a message has depends on its moment")

@@ -107,7 +107,8 @@ pub(super) fn bytes(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
         let is = layer_of(&b.steady.bytes, way, layer) as f64;
         let is_head = layer.is_of_heads();
         // The baseline's model: the candidate's own may predict more.
-        let interval = match a.model.as_ref().or(b.model.as_ref()) {
+        let model = a.model.as_ref().or(b.model.as_ref());
+        let interval = match model.filter(|model| model.varies.is_none()) {
             Some(model) => expected_bytes(b, model, way, layer),
             None => {
                 let off = if is_head { LENGTH_DIGITS } else { VARYING * was };

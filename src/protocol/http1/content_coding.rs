@@ -39,6 +39,16 @@ impl ContentCoding {
         ("x-gzip", ContentCoding::Gzip),
     ];
 
+    /// Its name in `Content-Encoding`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ContentCoding::Gzip => "gzip",
+            ContentCoding::Deflate => "deflate",
+            ContentCoding::Br => "br",
+            ContentCoding::Zstd => "zstd",
+        }
+    }
+
     /// The coding of a body with this `Content-Encoding`; `None` if it has none, an unknown one, or
     /// several.
     pub(crate) fn named(name: &[u8]) -> Option<ContentCoding> {
@@ -112,6 +122,29 @@ impl AcceptEncoding {
             return Err("it asks for no coding".to_owned());
         }
         Ok(AcceptEncoding { value: value.to_owned(), codings })
+    }
+
+    /// Selects, as a server with these codings in the order of preference, what is asked for in the values of
+    /// `Accept-Encoding`.
+    pub(crate) fn selected<'v>(
+        &self,
+        asked: impl Iterator<Item = &'v str>,
+    ) -> Option<ContentCoding> {
+        let mut accepted = Codings::default();
+        for item in asked.flat_map(|value| value.split(',')) {
+            let mut parts = item.split(';').map(str::trim);
+            let named = ContentCoding::named(parts.next().unwrap_or_default().as_bytes());
+            // Weight 0 means that it is not acceptable (RFC 9110 §12.4.2).
+            let is_refused = parts.any(|part| {
+                let weight =
+                    part.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+                weight.and_then(|(_, value)| value.trim().parse().ok()) == Some(0.0)
+            });
+            if let Some(coding) = named.filter(|_| !is_refused) {
+                accepted.0 |= 1 << coding as u8;
+            }
+        }
+        self.codings.iter().copied().find(|coding| accepted.has(*coding))
     }
 
     /// Returns the codings.

@@ -11,6 +11,7 @@ use crate::protocol::http1::request_parts::RequestParts;
 use crate::protocol::http1::success::SuccessStatuses;
 use crate::protocol::http2::options::Http2Settings;
 use crate::protocol::template::Template;
+use crate::protocol::websocket::deflate_offer::DeflateOffer;
 use serde::{Deserialize, Serialize};
 
 /// The setting for further fields.
@@ -64,6 +65,13 @@ pub(crate) const SUBPROTOCOL: Key = Key {
     default: Some("\"none\""),
     about: "a subprotocol or a list of them, of which the server may choose one",
 };
+/// The setting for the extension of an upgrade.
+pub(crate) const EXTENSIONS: Key = Key {
+    name: "extensions",
+    default: Some("\"none\""),
+    about: "the extension that the upgrade offers, as in Sec-WebSocket-Extensions: \"permessage-deflate; \
+            client_max_window_bits\" with parameters of RFC 7692; the bundled server has the same",
+};
 /// The setting for the origin of an upgrade.
 pub(crate) const ORIGIN: Key = Key {
     name: "origin",
@@ -85,7 +93,7 @@ const NOT_BY_HEADERS: [(&str, &str); 12] = [
     ("upgrade", "take transport = \"websocket\""),
     ("sec-websocket-key", "each upgrade has one of its own"),
     ("sec-websocket-version", "it is always 13"),
-    ("sec-websocket-extensions", "no extension is supported"),
+    ("sec-websocket-extensions", "use `extensions` of a websocket series"),
     ("sec-websocket-protocol", "use `subprotocol` of a websocket series"),
     ("content-length", "it follows from the body"),
     ("transfer-encoding", "a body is sent with its length; use `body`"),
@@ -123,6 +131,9 @@ pub struct RequestOptions {
     /// The subprotocols of an upgrade.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subprotocols: Vec<String>,
+    /// The extension of an upgrade.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deflate: Option<DeflateOffer>,
     /// The data of the clients' own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<ClientData>,
@@ -216,7 +227,7 @@ impl RequestOptions {
         RequestOptions { method: method.filter(|method| method != "GET"), body, ..self }
     }
 
-    /// Reads `subprotocol` and `origin`, too.
+    /// Reads `subprotocol`, `extensions` and `origin`, too.
     pub(crate) fn with_upgrade(mut self, fields: &mut Fields) -> RequestOptions {
         for LocatedValue { value, location } in fields.optional_texts(&SUBPROTOCOL) {
             if value == "none" {
@@ -230,6 +241,12 @@ impl RequestOptions {
                 fields.report_at(&SUBPROTOCOL, location, why);
             }
             self.subprotocols.push(value);
+        }
+        if let Some(value) = fields.optional_text(&EXTENSIONS).filter(|value| value != "none") {
+            match DeflateOffer::parse(&value) {
+                Ok(offer) => self.deflate = Some(offer),
+                Err(why) => fields.report(&EXTENSIONS, format!("extensions: {why}")),
+            }
         }
         if let Some(origin) = read_template(fields, &ORIGIN, "none", self.data.as_ref()) {
             if self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("origin")) {
@@ -270,6 +287,9 @@ impl RequestOptions {
         }
         if !self.subprotocols.is_empty() {
             parts.set("Sec-WebSocket-Protocol", Template::literal(&self.subprotocols.join(", ")));
+        }
+        if let Some(offer) = &self.deflate {
+            parts.set("Sec-WebSocket-Extensions", Template::literal(offer.value()));
         }
         parts.add_credentials(target);
         self.add_fields(&mut parts);
@@ -387,9 +407,9 @@ impl RequestSettings {
         options.add_encoding(&mut parts);
         if parts.field("Content-Type").is_none() {
             let media = match kind {
-                PayloadKind::Text => "text/plain",
                 PayloadKind::Binary => "application/octet-stream",
-                PayloadKind::Json | PayloadKind::Position => "application/json",
+                kind if kind.is_json() => "application/json",
+                _ => "text/plain",
             };
             parts.set("Content-Type", Template::literal(media));
         }

@@ -4,13 +4,17 @@
 //! A client reads with [`FrameReader::feed`] and writes with [`write_masked`], a server with
 //! [`FrameReader::feed_masked`] and [`write_unmasked`]: frames to a server carry a mask, frames from
 //! it do not (§5.1).
+//!
+//! Once [`FrameReader::take_compressed`] was called, messages may be compressed (RFC 7692): sizes are those on the
+//! wire, and the data are the text.
 
 mod header;
 
 pub(crate) use header::HeaderReader;
 pub use header::Sender;
 
-use header::FrameHeader;
+use crate::protocol::websocket::deflate_coder::{BadPayload, Inflater};
+use header::{COMPRESSED_BIT, FrameHeader};
 
 /// The most bytes of payload of a control frame (§5.5).
 const CONTROL_BYTES: usize = 125;
@@ -110,8 +114,10 @@ pub struct FrameUnderWay {
 /// Why bytes are not those of a WebSocket connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameError {
-    /// A reserved bit is set, and no extension was negotiated (§5.2).
+    /// A reserved bit is set, and no extension was negotiated that has it (§5.2).
     ReservedBit,
+    /// A compressed message is not what its compression says (RFC 7692 §7.2.2).
+    BadDeflate,
     /// An opcode that is not defined.
     UnknownOpcode,
     /// A control frame of more than 125 bytes (§5.5).
@@ -144,10 +150,16 @@ impl FrameError {
     /// The code with which the connection is closed (§7.4.1).
     pub fn close_code(self) -> u16 {
         match self {
-            FrameError::BadUtf8 | FrameError::BadCloseReason(_) => 1007,
+            FrameError::BadUtf8 | FrameError::BadCloseReason(_) | FrameError::BadDeflate => 1007,
             FrameError::TooLarge => 1009,
             _ => 1002,
         }
+    }
+}
+
+impl From<BadPayload> for FrameError {
+    fn from(BadPayload: BadPayload) -> FrameError {
+        FrameError::BadDeflate
     }
 }
 
@@ -156,8 +168,8 @@ impl FrameError {
 pub enum FrameItem<'a> {
     /// Data of the current message.
     Data(&'a [u8]),
-    /// The message is whole.
-    MessageEnd(MessageKind, FrameSizes),
+    /// The message is whole. The last are the bytes of its text if it came compressed.
+    MessageEnd(MessageKind, FrameSizes, Option<u64>),
     /// A ping with its payload.
     Ping(&'a [u8], FrameSizes),
     /// A pong.
@@ -170,6 +182,44 @@ pub enum FrameItem<'a> {
 /// The payload of a control frame so far.
 #[derive(Debug, Default)]
 struct PartialControl(Vec<u8>);
+
+/// Reads the compressed messages among those of a connection.
+#[derive(Debug)]
+struct CompressedMessages {
+    inflater: Inflater,
+    /// Whether the message under way is one.
+    is_current: bool,
+    /// Bytes of its text so far.
+    text_bytes: u64,
+}
+
+impl CompressedMessages {
+    /// Reads a piece of the message's payload, or the end if there is none.
+    fn feed(
+        &mut self,
+        data: Option<&[u8]>,
+        mut utf8: Option<&mut Utf8>,
+        most_bytes: u64,
+        on: &mut impl FnMut(FrameItem<'_>),
+    ) -> Result<(), FrameError> {
+        let CompressedMessages { inflater, text_bytes, .. } = self;
+        let mut on = |text: &[u8]| -> Result<(), FrameError> {
+            *text_bytes = text_bytes.saturating_add(text.len() as u64);
+            if *text_bytes > most_bytes {
+                return Err(FrameError::TooLarge);
+            }
+            if let Some(utf8) = &mut utf8 {
+                utf8.feed(text)?;
+            }
+            on(FrameItem::Data(text));
+            Ok(())
+        };
+        match data {
+            Some(data) => inflater.feed(data, &mut on),
+            None => inflater.end(&mut on),
+        }
+    }
+}
 
 /// Reads the frames of the other side.
 #[derive(Debug, Default)]
@@ -185,6 +235,8 @@ pub struct FrameReader {
     /// The message that has begun.
     within: Option<MessageKind>,
     utf8: Utf8,
+    /// What reads compressed messages, if they may come.
+    compressed: Option<Box<CompressedMessages>>,
     /// The payload of a control frame that comes in pieces.
     control: Option<Box<PartialControl>>,
     closed: bool,
@@ -193,6 +245,13 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
+    /// From the next frame on messages may be compressed, for this inflater.
+    pub(crate) fn take_compressed(&mut self, inflater: Inflater) {
+        self.header.take_compressed();
+        let compressed = CompressedMessages { inflater, is_current: false, text_bytes: 0 };
+        self.compressed = Some(Box::new(compressed));
+    }
+
     /// Reads memory that the next frame needs; the value is of no use.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
@@ -216,7 +275,7 @@ impl FrameReader {
             }
             let (data, rest) = bytes[used..].split_at(self.available(bytes.len() - used));
             bytes = rest;
-            if !self.payload(data, &mut on)? {
+            if !self.payload(data, u64::MAX, &mut on)? {
                 return Ok(());
             }
         }
@@ -224,11 +283,11 @@ impl FrameReader {
     }
 
     /// Does the same with bytes of a client, whose masks are removed in place. No message may be
-    /// larger than `most_bytes`.
+    /// larger than `most_bytes`, nor the text of a compressed one.
     ///
     /// # Errors
     /// If the bytes break the protocol, or a message is too large: that is known once its header
-    /// has come.
+    /// has come, unless it is compressed.
     pub fn feed_masked(
         &mut self,
         mut bytes: &mut [u8],
@@ -244,7 +303,7 @@ impl FrameReader {
             let (data, rest) = std::mem::take(&mut bytes)[used..].split_at_mut(len);
             bytes = rest;
             self.unmask(data);
-            if !self.payload(data, &mut on)? {
+            if !self.payload(data, most_bytes, &mut on)? {
                 return Ok(());
             }
         }
@@ -265,6 +324,7 @@ impl FrameReader {
     fn payload(
         &mut self,
         data: &[u8],
+        most_bytes: u64,
         on: &mut impl FnMut(FrameItem<'_>),
     ) -> Result<bool, FrameError> {
         let Some(opcode) = self.opcode else { return Ok(false) };
@@ -285,15 +345,22 @@ impl FrameReader {
             return Ok(true);
         }
         if !data.is_empty() {
-            if self.within == Some(MessageKind::Text) {
-                self.utf8.feed(data)?;
+            let is_text = self.within == Some(MessageKind::Text);
+            let utf8 = is_text.then_some(&mut self.utf8);
+            match &mut self.compressed {
+                Some(compressed) if compressed.is_current => {
+                    compressed.feed(Some(data), utf8, most_bytes, on)?;
+                }
+                _ => {
+                    utf8.map_or(Ok(()), |utf8| utf8.feed(data))?;
+                    on(FrameItem::Data(data));
+                }
             }
-            on(FrameItem::Data(data));
         }
         if self.left > 0 {
             return Ok(false);
         }
-        self.end_of_data(on)?;
+        self.end_of_data(most_bytes, on)?;
         Ok(true)
     }
 
@@ -342,8 +409,12 @@ impl FrameReader {
     }
 
     fn begin(&mut self, header: FrameHeader, most_bytes: u64) -> Result<(), FrameError> {
-        let FrameHeader { opcode, fin, sizes } = header;
+        let FrameHeader { opcode, fin, is_compressed, sizes } = header;
         self.fin = fin;
+        if is_compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            // The bit is the first frame's alone (RFC 7692 §6.1).
+            return Err(FrameError::ReservedBit);
+        }
         match (opcode, self.within) {
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {
                 if !self.fin {
@@ -362,6 +433,12 @@ impl FrameReader {
         if !opcode.is_control() && self.message.payload.saturating_add(sizes.payload) > most_bytes {
             return Err(FrameError::TooLarge);
         }
+        if let Some(compressed) = &mut self.compressed
+            && matches!(opcode, Opcode::Text | Opcode::Binary)
+        {
+            compressed.is_current = is_compressed;
+            compressed.text_bytes = 0;
+        }
         self.current = sizes;
         self.left = sizes.payload;
         self.opcode = Some(opcode);
@@ -369,7 +446,11 @@ impl FrameReader {
         Ok(())
     }
 
-    fn end_of_data(&mut self, on: &mut impl FnMut(FrameItem<'_>)) -> Result<(), FrameError> {
+    fn end_of_data(
+        &mut self,
+        most_bytes: u64,
+        on: &mut impl FnMut(FrameItem<'_>),
+    ) -> Result<(), FrameError> {
         self.opcode = None;
         self.message.framing += self.current.framing;
         self.message.masks += self.current.masks;
@@ -377,10 +458,16 @@ impl FrameReader {
         if self.fin
             && let Some(kind) = self.within.take()
         {
+            let mut text_bytes = None;
+            if let Some(compressed) = self.compressed.as_mut().filter(|all| all.is_current) {
+                let utf8 = (kind == MessageKind::Text).then_some(&mut self.utf8);
+                compressed.feed(None, utf8, most_bytes, on)?;
+                text_bytes = Some(compressed.text_bytes);
+            }
             if kind == MessageKind::Text {
                 std::mem::take(&mut self.utf8).end()?;
             }
-            on(FrameItem::MessageEnd(kind, std::mem::take(&mut self.message)));
+            on(FrameItem::MessageEnd(kind, std::mem::take(&mut self.message), text_bytes));
         }
         Ok(())
     }
@@ -477,6 +564,13 @@ pub(crate) fn write_masked(
 pub(crate) fn write_unmasked(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     write_header(opcode, 0, payload.len(), out);
     out.extend_from_slice(payload);
+}
+
+/// Marks a frame as the only one of a compressed message (RFC 7692 §6).
+pub(crate) fn mark_compressed(frame: &mut [u8]) {
+    if let Some(first) = frame.first_mut() {
+        *first |= COMPRESSED_BIT;
+    }
 }
 
 /// Appends a frame's header up to its mask (§5.2). Returns its length.

@@ -62,7 +62,9 @@ pub(super) fn model<'a>(group: &Group<'a>) -> Result<&'a Model, Absence> {
 pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option<String> {
     let sends_and_is_answered =
         model.sending.is_some_and(|s| s.exchange.ledger.down.wire.get() > 0);
-    if !model.is_exact() {
+    if let Some(varies) = model.varies {
+        Some(format!("an expectation: {}", varies.why()))
+    } else if !model.is_exact() {
         Some(format!("an expectation over {} kinds of messages", model.messages.len()))
     } else if model.stochastic || (setting.log && asks(group)) {
         Some("an expectation: how many updates a message finds depends on its moment".to_owned())

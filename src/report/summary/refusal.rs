@@ -116,7 +116,7 @@ fn describe_selection(error: ClientError, selected: &[u8]) -> String {
     if error == UpgradeField::Extensions.error() {
         return format!(
             "upgrade failed: the server selected the extension {shown}, which was not asked for \
-             (RFC 6455, 4.1); turn it off in the server, no extension is supported"
+             so (RFC 6455, 4.1); turn it off in the server, or offer it by `extensions` in the series"
         );
     }
     let asks = if name.len() <= MOST_CHARS && is_token(&name) {
@@ -348,8 +348,8 @@ mod tests {
         assert_eq!(
             of(UpgradeField::Extensions, "permessage-deflate; server_no_context_takeover"),
             "upgrade failed: the server selected the extension \"permessage-deflate; \
-             server_no_context_takeover\", which was not asked for (RFC 6455, 4.1); turn it off in \
-             the server, no extension is supported"
+             server_no_context_takeover\", which was not asked for so (RFC 6455, 4.1); turn it off \
+             in the server, or offer it by `extensions` in the series"
         );
         assert_eq!(
             of(UpgradeField::Protocol, "foo"),
@@ -362,7 +362,7 @@ mod tests {
         let long = of(UpgradeField::Protocol, &"x".repeat(500));
         assert!(long.contains("x\"…, which") && long.ends_with("4.1)"), "{long}");
         // Without a name there is no more to say.
-        assert!(of(UpgradeField::Extensions, "").ends_with("which were not asked for"));
+        assert!(of(UpgradeField::Extensions, "").ends_with("that were not asked for"));
     }
 
     #[test]

@@ -76,6 +76,12 @@ pub(super) fn of(counts: &Counts, coding: &UnreadCoding<'_>) -> Vec<String> {
              they connect again (retry, Retry-After), and they waited"
         )
     }));
+    out.extend(of_some(counts.extensions_declined, |n| {
+        format!(
+            "permessage-deflate was offered {n} times, and the server did not select it: what it sent on these \
+             WebSockets came as it is"
+        )
+    }));
     out.extend(compressed(counts, coding));
     out
 }
@@ -371,7 +377,7 @@ fn compressed(counts: &Counts, coding: &UnreadCoding<'_>) -> Option<String> {
 pub(super) fn came_compressed(steady: &Counts) -> Option<String> {
     (steady.decoded_bytes > 0).then(|| {
         format!(
-            "answers came compressed: in the measured window, {} bytes of messages were {} bytes of payload",
+            "messages came compressed: in the measured window, {} bytes of messages were {} bytes of payload",
             thousands(steady.decoded_bytes),
             thousands(steady.coded_bytes)
         )
@@ -594,7 +600,7 @@ mod tests {
         assert_eq!(of(&decoded), Vec::<String>::new(), "of the measured window alone");
         assert_eq!(
             came_compressed(&decoded).unwrap(),
-            "answers came compressed: in the measured window, 2,100 bytes of messages were 1,500 bytes \
+            "messages came compressed: in the measured window, 2,100 bytes of messages were 1,500 bytes \
              of payload"
         );
     }

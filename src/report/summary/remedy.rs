@@ -27,8 +27,8 @@ const TLS_LATER: &str = "See the server's log, and what stands between the serve
      handshake, so that neither [server.tls] nor the certificate is the cause.";
 const UPGRADE_FIELDS: &str = "The server took the upgrade with an answer that breaks RFC 6455 (4.2.2): correct its fields, or see which \
      proxy changes them.";
-const EXTENSION: &str =
-    "Turn the extension off in the server: it took the upgrade with one that nobody asked for.";
+const EXTENSION: &str = "Turn the extension off in the server, or offer permessage-deflate by `extensions` in the series: it took the \
+     upgrade with what nobody asked for.";
 const SUBPROTOCOL: &str = "Let the server select no subprotocol but one that clients ask for, or let them ask for it by `subprotocol` \
      in the series.";
 const COMPRESSED: &str = "Let clients ask for the coding by `accept_encoding` in the series, or let the server send its answers \

@@ -14,9 +14,7 @@ const PREFIX_BYTES: usize = 4;
 pub(super) fn delimiter(kind: PayloadKind) -> Delimiter {
     match kind {
         PayloadKind::Binary => Delimiter::Prefix(Prefix::U32),
-        PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => {
-            Delimiter::Separator(SEPARATOR.to_string())
-        }
+        _ => Delimiter::Separator(SEPARATOR.to_string()),
     }
 }
 
@@ -24,9 +22,7 @@ pub(super) fn delimiter(kind: PayloadKind) -> Delimiter {
 pub(super) fn bytes_over_http2(kind: PayloadKind) -> u64 {
     match kind {
         PayloadKind::Binary => PREFIX_BYTES as u64,
-        PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => {
-            SEPARATOR.len_utf8() as u64
-        }
+        _ => SEPARATOR.len_utf8() as u64,
     }
 }
 
@@ -38,7 +34,7 @@ pub(super) fn write(outgoing: Outgoing, kind: PayloadKind) -> Bytes {
             out.put_u32(u32::try_from(outgoing.bytes.len()).unwrap_or(u32::MAX));
             out.put_slice(&outgoing.bytes);
         }
-        PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => {
+        _ => {
             out.put_slice(&outgoing.bytes);
             out.put_u8(SEPARATOR as u8);
         }

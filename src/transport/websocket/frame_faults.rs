@@ -89,6 +89,7 @@ pub(super) fn of_reader(error: FrameError) -> FrameFault {
         FrameError::BadLength => FrameFault::BadLength,
         FrameError::LongLength => FrameFault::LongLength,
         FrameError::BadUtf8 => FrameFault::BadUtf8,
+        FrameError::BadDeflate => FrameFault::BadDeflate,
         FrameError::BadCloseCode(_) => FrameFault::BadCloseCode,
         FrameError::BadCloseReason(_) => FrameFault::BadCloseReason,
     }

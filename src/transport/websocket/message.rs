@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 pub(super) fn message_kind(kind: PayloadKind, payload: &[u8]) -> MessageKind {
     match kind {
         PayloadKind::Binary => MessageKind::Binary,
-        PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => {
+        _ => {
             // Stamps are ASCII; what another client has sent may be anything.
             match std::str::from_utf8(payload) {
                 Ok(_) => MessageKind::Text,

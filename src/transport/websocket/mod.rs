@@ -6,6 +6,7 @@
 
 mod account;
 mod client;
+mod compressed;
 mod conversation;
 mod engine_tungstenite;
 mod frame_faults;

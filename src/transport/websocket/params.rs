@@ -9,11 +9,12 @@ use crate::predict::arithmetic::{
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::request_options::{
-    COOKIES, HEADERS, HOST, ORIGIN, REDIRECTS, RequestOptions, SUBPROTOCOL,
+    COOKIES, EXTENSIONS, HEADERS, HOST, ORIGIN, REDIRECTS, RequestOptions, SUBPROTOCOL,
 };
 use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, STREAMS};
 use crate::protocol::template::Template;
 use crate::record::{Flow, Ledger, Part};
+use crate::transport::websocket::compressed::expect_compressed;
 use crate::transport::websocket::conversation::{
     self, Conversation, FIRST, LENGTH, READY, REPLY, SEPARATOR, UPDATE,
 };
@@ -72,6 +73,7 @@ pub(crate) const KEYS: &[Key] = &[
     HEADERS,
     HOST,
     SUBPROTOCOL,
+    EXTENSIONS,
     ORIGIN,
     COOKIES,
     REDIRECTS,
@@ -164,6 +166,10 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     if engine == WebsocketEngine::Tungstenite && options.http2.is_some() {
         let why = "the engine \"tungstenite\" has HTTP/1.1 alone; take engine = \"raw\"";
         fields.report(&HTTP_VERSION, why);
+    }
+    if engine == WebsocketEngine::Tungstenite && options.deflate.is_some() {
+        let why = "the engine \"tungstenite\" has no extension; take engine = \"raw\"";
+        fields.report(&EXTENSIONS, why);
     }
     let columns = options.data.as_ref().map_or(&[][..], |data| &data.columns);
     if let Err((key, why)) = conversation.check(columns) {
@@ -277,23 +283,27 @@ fn echo(params: &Params, context: &SeriesContext) -> SeriesShape {
     let segments_down = data_segments(ledger.down.wire.get());
     let mut model = Model::exact(Exchange { ledger, segments_up, segments_down }, 1, hz);
     model.response = Some(Distribution::constant(trip_ns as f64));
+    let RequestOptions { http2, deflate, .. } = &params.options;
+    let is_known = context.target.bundled && http2.is_none() && deflate.is_none();
     SeriesShape {
         paced: true,
         interval_ns,
-        model: (context.target.bundled && params.options.http2.is_none()).then_some(model),
+        model: is_known.then_some(model),
         connection_each_turn: false,
     }
 }
 
 /// Returns the shape of a series that receives updates, or messages of other clients.
 fn receiving(params: &Params, context: &SeriesContext) -> SeriesShape {
-    let exchange = |feed: &Spec, updates| {
-        let bytes = message_bytes(feed, updates);
+    let RequestOptions { http2, deflate, .. } = &params.options;
+    let is_http2 = http2.is_some();
+    let exchange_of = |bytes: (u64, u64)| {
         let length = bytes.0 + bytes.1;
         let frame = framing_bytes(length);
-        let http2 = params.options.http2.is_some();
-        message_down(bytes, frame + if http2 { piece_framing(http2, length + frame) } else { 0 })
+        let piece = if is_http2 { piece_framing(is_http2, length + frame) } else { 0 };
+        message_down(bytes, frame + piece)
     };
+    let exchange = |feed: &Spec, updates| exchange_of(message_bytes(feed, updates));
     let (mut model, interval_ns) = pushing(context, exchange, || {
         let ledger = Ledger { up: sent(&context.feed), down: Flow::default() };
         // The message that the sender receives too carries the server's acknowledgement.
@@ -305,11 +315,16 @@ fn receiving(params: &Params, context: &SeriesContext) -> SeriesShape {
         acknowledge_every_other(&mut model, context);
     }
     model.idle = heartbeats(&context.feed, hz, params.heartbeat_ns, heartbeat());
-    if params.options.http2.is_some() && params.heartbeat_ns > 0 {
-        // A ping and its answer have headers of frames, too.
-        return SeriesShape { model: None, ..SeriesShape::pushed(context, model, interval_ns) };
+    let compressed = deflate.as_ref().and_then(|offer| offer.select(offer.value()));
+    if let Some((params, _)) = compressed {
+        expect_compressed(&mut model, params, &context.feed, |bytes| exchange_of((bytes, 0)));
     }
-    SeriesShape::pushed(context, model, interval_ns).over_http2(params.options.http2.is_some())
+    let shape = SeriesShape::pushed(context, model, interval_ns).over_http2(is_http2);
+    // Over HTTP/2 a ping and its answer have headers of frames, too; and what a client's own messages are compressed is
+    // not known.
+    let is_unknown = is_http2 && params.heartbeat_ns > 0
+        || deflate.is_some() && context.feed.workload.is_shared();
+    SeriesShape { model: shape.model.filter(|_| !is_unknown), ..shape }
 }
 
 #[cfg(test)]

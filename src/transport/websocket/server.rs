@@ -6,11 +6,15 @@
 mod frame_socket;
 mod session;
 
+use crate::protocol::websocket::deflate_offer::{DeflateOffer, DeflateParams};
 use crate::server::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
 use crate::transport::websocket::params::Params;
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
-use hyper::header::{HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::header::{
+    HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
 use hyper::{Request, Response, StatusCode};
 use session::{ServerSession, SessionContext};
 use std::rc::Rc;
@@ -33,10 +37,12 @@ impl Endpoint for UpgradeEndpoint {
             Some(protocol) => accept_connect(protocol),
         };
         match accepted {
-            Ok(response) => {
+            Ok(mut response) => {
                 let context = self.0.clone();
-                let take_over: TakeOver =
-                    Box::new(move |upgraded| Box::pin(ServerSession::new(upgraded, context)));
+                let deflate = select(context.deflate.as_ref(), request.headers(), &mut response);
+                let take_over: TakeOver = Box::new(move |upgraded| {
+                    Box::pin(ServerSession::new(upgraded, context, deflate))
+                });
                 Answer::Upgrade(response, take_over)
             }
             Err(response) => Answer::Now(*response),
@@ -51,6 +57,19 @@ fn accept<T>(request: &Request<T>) -> Result<Response<Body>, Box<Response<Body>>
     }
     let empty = || plain(StatusCode::SWITCHING_PROTOCOLS, "").into_body();
     create_response_with_body(request, empty).map_err(|error| Box::new(refusal(&error)))
+}
+
+/// Selects an extension that the client offers, and says so in the response.
+fn select(
+    own: Option<&DeflateOffer>,
+    offered: &HeaderMap,
+    response: &mut Response<Body>,
+) -> Option<DeflateParams> {
+    let offers = offered.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+    let (params, value) = offers.filter_map(|offer| own?.select(offer.to_str().ok()?)).next()?;
+    let value = HeaderValue::try_from(value).ok()?;
+    response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, value);
+    Some(params)
 }
 
 /// Answers a CONNECT that names a protocol (RFC 8441 §5): there is no key, nor a proof of it.
@@ -94,7 +113,6 @@ fn refusal(error: &Error) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::HeaderMap;
     use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT};
 
     fn asked(change: impl FnOnce(&mut HeaderMap)) -> StatusCode {

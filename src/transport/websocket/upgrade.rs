@@ -10,6 +10,7 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response, lenient};
 use crate::protocol::http2::fields::FieldList;
+use crate::protocol::websocket::deflate_offer::{BadExtension, DeflateOffer, DeflateParams};
 use crate::record::{ClientError, ClientErrorKind, UpgradeField};
 use std::rc::Rc;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -26,7 +27,16 @@ pub(super) const REFUSAL_LIMIT_NS: u64 = 1_000_000_000;
 pub(super) struct UpgradeRequests {
     /// The requests but for their keys.
     pub requests: Requests,
-    subprotocols: Rc<[String]>,
+    /// What all of them ask for.
+    pub asked: Rc<AskedFor>,
+}
+
+/// What a handshake asks for, of which the server may select.
+#[derive(Debug, Default)]
+pub(super) struct AskedFor {
+    subprotocols: Vec<String>,
+    /// The extension.
+    pub deflate: Option<DeflateOffer>,
 }
 
 impl UpgradeRequests {
@@ -40,7 +50,10 @@ impl UpgradeRequests {
     ) -> Result<UpgradeRequests, String> {
         Ok(UpgradeRequests {
             requests: Requests::new(options.upgrade(target), options, target)?,
-            subprotocols: options.subprotocols.as_slice().into(),
+            asked: Rc::new(AskedFor {
+                subprotocols: options.subprotocols.clone(),
+                deflate: options.deflate.clone(),
+            }),
         })
     }
 }
@@ -52,8 +65,9 @@ pub(super) struct OpeningHandshake {
     pub request: RenderedRequest,
     /// What the request is on the wire.
     pub asked: HeadSize,
-    /// The subprotocols that it asks for.
-    subprotocols: Rc<[String]>,
+    wanted: Rc<AskedFor>,
+    /// The extension that the server has selected.
+    pub deflate: Option<DeflateParams>,
     /// When it was sent.
     pub began_ns: u64,
     /// The response as far as it has come.
@@ -74,7 +88,7 @@ impl OpeningHandshake {
         let request = requests.requests.next(core, more.as_bytes(), redirected).into_owned();
         OpeningHandshake {
             request,
-            subprotocols: requests.subprotocols.clone(),
+            wanted: requests.asked.clone(),
             ..OpeningHandshake::with_key(key, began_ns)
         }
     }
@@ -85,7 +99,8 @@ impl OpeningHandshake {
             key,
             request: RenderedRequest::default(),
             asked: HeadSize::default(),
-            subprotocols: Rc::default(),
+            wanted: Rc::default(),
+            deflate: None,
             began_ns,
             response: Response::to_upgrade(),
             head: Vec::new(),
@@ -108,7 +123,8 @@ impl OpeningHandshake {
         match (self.response.status, frame) {
             (0, _) => Ok(false),
             (200..300, AnswerFrame::Fields(fields)) => {
-                check_selection(fields.fields, &self.subprotocols).map(|()| true)
+                self.deflate = check_selection(fields.fields, &self.wanted)?;
+                Ok(true)
             }
             _ if !self.response.is_known_refusal() => Ok(false),
             (status, _) => Err(ClientError::with(ClientErrorKind::Upgrade, status.into())),
@@ -144,7 +160,8 @@ impl OpeningHandshake {
         if !self.response.is_done() {
             return Ok(None);
         }
-        check(&self.head, &self.key, &self.subprotocols).map(|()| Some(used))
+        self.deflate = check(&self.head, &self.key, &self.wanted)?;
+        Ok(Some(used))
     }
 }
 
@@ -184,20 +201,40 @@ pub(crate) fn read_response<'a>(
     Ok(None)
 }
 
-/// Checks that the answer to a CONNECT selects no extension, since none was asked for, and no subprotocol but one that
-/// was.
-fn check_selection(fields: &FieldList, subprotocols: &[String]) -> Result<(), ClientError> {
-    for (name, value) in fields.iter_text() {
-        let known = subprotocols.iter().any(|known| known.as_bytes() == value);
-        match name {
-            "sec-websocket-extensions" if !value.is_empty() => {
-                return Err(UpgradeField::Extensions.error());
-            }
-            "sec-websocket-protocol" if !known => return Err(UpgradeField::Protocol.error()),
-            _ => {}
-        }
+/// Checks that the answer to a CONNECT selects no subprotocol and no extension but one that was asked for. Returns the
+/// extension.
+fn check_selection(
+    fields: &FieldList,
+    asked: &AskedFor,
+) -> Result<Option<DeflateParams>, ClientError> {
+    let values = |of: &'static str| {
+        fields.iter_text().filter(move |(name, _)| *name == of).map(|(_, value)| value)
+    };
+    let is_known = |value: &[u8]| asked.subprotocols.iter().any(|known| known.as_bytes() == value);
+    if !values("sec-websocket-protocol").all(is_known) {
+        return Err(UpgradeField::Protocol.error());
     }
-    Ok(())
+    selected_extension(values("sec-websocket-extensions"), asked)
+        .map_err(|BadExtension| UpgradeField::Extensions.error())
+}
+
+/// Returns the extension that fields of an answer select.
+fn selected_extension<'v>(
+    values: impl Iterator<Item = &'v [u8]>,
+    asked: &AskedFor,
+) -> Result<Option<DeflateParams>, BadExtension> {
+    let mut field = String::new();
+    for value in values {
+        if !field.is_empty() {
+            field.push_str(", ");
+        }
+        field.push_str(&String::from_utf8_lossy(value));
+    }
+    match &asked.deflate {
+        Some(offer) => offer.selected(&field),
+        None if field.is_empty() => Ok(None),
+        None => Err(BadExtension),
+    }
 }
 
 /// Returns what follows the first head; `None` if that is not whole.
@@ -210,9 +247,13 @@ fn after_first(heads: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Checks that the response is the one that belongs to the key: with the fields that §4.1 requires,
-/// without an extension, since none was asked for, and with no subprotocol but one that was.
-fn check(mut head: &[u8], key: &str, subprotocols: &[String]) -> Result<(), ClientError> {
+/// Checks that the response is the one that belongs to the key: with the fields that §4.1 requires, and with no
+/// subprotocol and no extension but one that was asked for. Returns the extension.
+fn check(
+    mut head: &[u8],
+    key: &str,
+    asked: &AskedFor,
+) -> Result<Option<DeflateParams>, ClientError> {
     // Interim responses come before it.
     while let Some(rest) = after_first(head).filter(|rest| !rest.is_empty()) {
         head = rest;
@@ -232,6 +273,7 @@ fn check(mut head: &[u8], key: &str, subprotocols: &[String]) -> Result<(), Clie
         tokens.any(|t| t.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
     };
     let has = |name| values(name).next().is_some();
+    let extension = selected_extension(values("sec-websocket-extensions"), asked);
     let checks = [
         (UpgradeField::Upgrade, has("upgrade")),
         (UpgradeField::OtherUpgrade, has_token("upgrade", "websocket")),
@@ -242,15 +284,18 @@ fn check(mut head: &[u8], key: &str, subprotocols: &[String]) -> Result<(), Clie
             UpgradeField::Accept,
             values("sec-websocket-accept").any(|value| value == wanted.as_bytes()),
         ),
-        (UpgradeField::Extensions, values("sec-websocket-extensions").all(<[u8]>::is_empty)),
+        (UpgradeField::Extensions, extension.is_ok()),
         (
             UpgradeField::Protocol,
             values("sec-websocket-protocol")
-                .all(|value| subprotocols.iter().any(|asked| asked.as_bytes() == value)),
+                .all(|value| asked.subprotocols.iter().any(|known| known.as_bytes() == value)),
         ),
     ];
     let failed = checks.iter().find(|(_, holds)| !holds);
-    failed.map_or(Ok(()), |(field, _)| Err(field.error()))
+    match failed {
+        Some((field, _)) => Err(field.error()),
+        None => Ok(extension.unwrap_or(None)),
+    }
 }
 
 #[cfg(test)]
@@ -266,9 +311,9 @@ mod tests {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n\
              Connection: keep-alive, Upgrade\r\n{accept}\r\n"
         );
-        let of = |text: &str| check(text.as_bytes(), key, &[]);
-        assert_eq!(of(&good), Ok(()));
-        assert_eq!(of(&format!("HTTP/1.1 103 Early Hints\r\n\r\n{good}")), Ok(()));
+        let of = |text: &str| check(text.as_bytes(), key, &AskedFor::default());
+        assert_eq!(of(&good), Ok(None));
+        assert_eq!(of(&format!("HTTP/1.1 103 Early Hints\r\n\r\n{good}")), Ok(None));
         let refused = |text: &str, field: UpgradeField| assert_eq!(of(text), Err(field.error()));
         refused(&good.replace("s3p", "s3q"), UpgradeField::Accept);
         refused(&good.replace("Upgrade: WebSocket\r\n", ""), UpgradeField::Upgrade);
@@ -284,13 +329,21 @@ mod tests {
         let chat = with("Sec-WebSocket-Protocol: chat");
         refused(&chat, UpgradeField::Protocol);
         let asked = |text: &str, names: &[&str]| {
-            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-            check(text.as_bytes(), key, &names)
+            let subprotocols = names.iter().map(|&name| name.to_owned()).collect();
+            check(text.as_bytes(), key, &AskedFor { subprotocols, deflate: None })
         };
-        assert_eq!(asked(&chat, &["x", "chat"]), Ok(()));
+        assert_eq!(asked(&chat, &["x", "chat"]), Ok(None));
         assert_eq!(asked(&chat, &["x"]), Err(UpgradeField::Protocol.error()));
         // A server may choose none (RFC 6455 §4.2.2).
-        assert_eq!(asked(&good, &["chat"]), Ok(()));
+        assert_eq!(asked(&good, &["chat"]), Ok(None));
+        // An extension that was offered, in one field or in several.
+        let offer = DeflateOffer::parse("permessage-deflate").ok();
+        let offered = AskedFor { subprotocols: Vec::new(), deflate: offer };
+        let of = |text: &str| check(text.as_bytes(), key, &offered);
+        assert_eq!(of(&good), Ok(None));
+        assert!(of(&deflate).is_ok_and(|params| params.is_some()));
+        let twice = deflate.replace("deflate\r\n", "deflate\r\nSec-WebSocket-Extensions: x\r\n");
+        assert_eq!(of(&twice), Err(UpgradeField::Extensions.error()));
     }
 
     /// A server may send interim responses without end: neither memory nor stack grows with them.
@@ -318,6 +371,6 @@ mod tests {
         }
         // As many as are taken are read, too.
         let many = interim.repeat(MOST_HEAD_BYTES / interim.len());
-        assert!(check(&many, "", &[]).is_err());
+        assert!(check(&many, "", &AskedFor::default()).is_err());
     }
 }

@@ -30,7 +30,7 @@ fn read(role: Role, pieces: &[&[u8]]) -> Vec<Found> {
     for piece in pieces {
         let on = |item: FrameItem<'_>| match item {
             FrameItem::Data(bytes) => data.extend_from_slice(bytes),
-            FrameItem::MessageEnd(kind, _) => {
+            FrameItem::MessageEnd(kind, ..) => {
                 found.push(Found::Message(kind, std::mem::take(&mut data)));
             }
             FrameItem::Ping(payload, _) => found.push(Found::Ping(payload.to_vec())),

@@ -43,7 +43,7 @@ impl Http2Server {
             let update = cursor.peek();
             cursor.advance();
             let mut payload = vec![0; feed.spec.payload_bytes as usize];
-            Stamp::from(update).write(PayloadKind::Text, &mut payload);
+            Stamp::from(update).write(PayloadKind::Text, 1, &mut payload);
             let event = [b"data: ", payload.as_slice(), b"\n\n"].concat();
             (update.published_ns, if pushes { event } else { payload })
         });

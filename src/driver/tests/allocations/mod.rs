@@ -12,6 +12,9 @@ use crate::feed::{Cursor, Feed, PayloadKind, Spec, Stamp, Topic, Workload};
 use crate::net::Dialer;
 use crate::net::socket::{Network, Readiness, Socket};
 use crate::protocol::http1::Target;
+use crate::protocol::websocket::codec::{Opcode, mark_compressed, write_unmasked};
+use crate::protocol::websocket::deflate_coder::Deflater;
+use crate::protocol::websocket::deflate_offer::DeflateOffer;
 use crate::record::{ClientError, Phase, TcpReading};
 use crate::time::{Delay, Schedule};
 use crate::transport::AnySeries;
@@ -32,6 +35,8 @@ const COUNTED: u64 = 1_000;
 struct Canned {
     kind: ServerKind,
     workload: Workload,
+    /// The extension that it selects.
+    extension: Option<String>,
     now_ns: u64,
     /// Of each message: when it is published, and its bytes.
     messages: Vec<(u64, Vec<u8>)>,
@@ -45,20 +50,38 @@ struct Canned {
 }
 
 impl Canned {
-    fn new(kind: ServerKind, feed: &Feed, topic: Topic) -> Canned {
+    fn new(
+        kind: ServerKind,
+        feed: &Feed,
+        topic: Topic,
+        mut compressed: Option<(Deflater, String)>,
+    ) -> Canned {
         let mut cursor = Cursor::new(feed, topic);
         let messages = (0..2 * (WARM_UP + COUNTED)).map(|_| {
             let update = cursor.peek();
             cursor.advance();
             let mut payload = vec![0; feed.spec.payload_bytes as usize];
-            Stamp::from(update).write(PayloadKind::Text, &mut payload);
-            (update.published_ns, kind.message(&payload))
+            Stamp::from(update).write(PayloadKind::Text, 1, &mut payload);
+            let message = match &mut compressed {
+                None => kind.message(&payload),
+                Some((deflater, _)) => {
+                    let mut frame = Vec::new();
+                    deflater.compress(&payload, |payload| {
+                        write_unmasked(Opcode::Text, payload, &mut frame);
+                    });
+                    mark_compressed(&mut frame);
+                    frame
+                }
+            };
+            (update.published_ns, message)
         });
+        let messages = messages.collect();
         Canned {
             kind,
             workload: feed.spec.workload,
+            extension: compressed.map(|(_, extension)| extension),
             now_ns: BEGAN_NS,
-            messages: messages.collect(),
+            messages,
             next: 0,
             answer: Vec::with_capacity(4096),
             is_open: false,
@@ -85,14 +108,16 @@ impl Canned {
     }
 }
 
-/// The answer to a request to upgrade.
-fn upgraded(request: &[u8]) -> String {
+/// The answer to a request to upgrade, with the extension that is selected.
+fn upgraded(request: &[u8], extension: Option<&str>) -> String {
     let request = String::from_utf8_lossy(request);
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
     let accept = derive_accept_key(key.unwrap_or("").as_bytes());
+    let field = |value| format!("Sec-WebSocket-Extensions: {value}\r\n");
+    let extensions = extension.map(field).unwrap_or_default();
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-         Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+         Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n{extensions}\r\n"
     )
 }
 
@@ -123,7 +148,8 @@ impl CannedPeer for Canned {
                 self.is_open = true;
             }
             ServerKind::WebSocket if !self.is_open => {
-                self.answer.extend_from_slice(upgraded(bytes).as_bytes());
+                let answer = upgraded(bytes, self.extension.as_deref());
+                self.answer.extend_from_slice(answer.as_bytes());
                 self.is_open = true;
             }
             ServerKind::WebSocket => {
@@ -222,9 +248,24 @@ fn thread_of_one(workload: Workload) -> (Rc<ThreadContext>, Feed, Topic) {
 /// Allocations of a client for `COUNTED` messages over HTTP/1.1 or WebSocket.
 fn allocations(kind: ServerKind, workload: Workload) -> u64 {
     let (thread, feed, topic) = thread_of_one(workload);
-    let server = Rc::new(RefCell::new(Canned::new(kind, &feed, topic)));
+    let server = Rc::new(RefCell::new(Canned::new(kind, &feed, topic, None)));
     let network = CannedNetwork { server, thread: thread.clone() };
     allocations_of(network, &thread, &series(kind, 20 * MS, "spread"))
+}
+
+/// Allocations of a client with this extension for `COUNTED` compressed messages.
+fn compressed_allocations(extension: &str, workload: Workload) -> u64 {
+    let (thread, feed, topic) = thread_of_one(workload);
+    let offer = DeflateOffer::parse(extension).expect("an offer");
+    let (params, answer) = offer.select(offer.value()).expect("an answer");
+    let deflater = params.server_coders(&Rc::default()).0;
+    let compressed = Some((deflater, answer));
+    let server = Canned::new(ServerKind::WebSocket, &feed, topic, compressed);
+    let network = CannedNetwork { server: Rc::new(RefCell::new(server)), thread: thread.clone() };
+    let json = serde_json::json!({"transport": "websocket", "params": {
+        "read_buffer_bytes": 512, "reconnect_ns": MS, "options": {"deflate": extension}}});
+    let series: AnySeries = serde_json::from_value(json).expect("settings of the transport");
+    allocations_of(network, &thread, &series)
 }
 
 /// Allocations of a client of this series for `COUNTED` messages.
@@ -263,6 +304,19 @@ fn no_message_costs_an_allocation() {
         assert_eq!(allocations(kind, Workload::Ticker), 0, "{kind:?}");
     }
     assert_eq!(allocations(ServerKind::WebSocket, Workload::Echo), 0, "echo");
+}
+
+#[test]
+fn no_compressed_message_costs_an_allocation() {
+    for extension in [
+        "permessage-deflate",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    ] {
+        for workload in [Workload::Ticker, Workload::Echo] {
+            let allocations = compressed_allocations(extension, workload);
+            assert_eq!(allocations, 0, "{extension} {workload:?}");
+        }
+    }
 }
 
 /// The counter counts.

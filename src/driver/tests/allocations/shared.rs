@@ -97,7 +97,7 @@ impl CannedPeer for Hub {
         match (connection.used_for, *kind) {
             (Use::Unknown, ServerKind::WebSocket) => {
                 connection.used_for = Use::Pushed;
-                connection.answer.extend_from_slice(super::upgraded(bytes).as_bytes());
+                connection.answer.extend_from_slice(super::upgraded(bytes, None).as_bytes());
             }
             (Use::Pushed, _) => {
                 // A short masked message.

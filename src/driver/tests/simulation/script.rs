@@ -179,7 +179,7 @@ impl Harm {
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     let stamped = (1u64..1_000).prop_map(|sequence| {
         let mut text = vec![0; Spec::PLAIN.payload_bytes as usize];
-        Stamp { sequence, published_ns: 1 }.write(PayloadKind::Text, &mut text);
+        Stamp { sequence, published_ns: 1 }.write(PayloadKind::Text, 1, &mut text);
         text
     });
     prop_oneof![4 => stamped, 1 => "[ -~]{0,40}|µ€𝄞".prop_map(String::into_bytes)]

@@ -402,7 +402,7 @@ impl RemoteServer {
             self.note(&mut self.log.borrow_mut(), Wrong::Lied(lie));
         }
         let mut payload = vec![0; self.feed.spec.payload_bytes as usize];
-        stamp.write(PayloadKind::Text, &mut payload);
+        stamp.write(PayloadKind::Text, 1, &mut payload);
         payload
     }
 

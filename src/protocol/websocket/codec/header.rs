@@ -18,7 +18,18 @@ pub(crate) struct FrameHeader {
     pub(crate) opcode: Opcode,
     /// Whether it is the last frame of its message.
     pub(crate) fin: bool,
+    /// Whether its message is compressed (RFC 7692 §6): its first reserved bit.
+    pub(crate) is_compressed: bool,
     pub(crate) sizes: FrameSizes,
+}
+
+impl FrameHeader {
+    /// The header with this first byte.
+    #[inline]
+    fn of(first: u8, opcode: Opcode, sizes: FrameSizes) -> FrameHeader {
+        let fin = first & 0x80 != 0;
+        FrameHeader { opcode, fin, is_compressed: first & COMPRESSED_BIT != 0, sizes }
+    }
 }
 
 /// Reads headers, one after another.
@@ -27,9 +38,28 @@ pub(crate) struct HeaderReader {
     /// Bytes of a header so far; during the payload those of the current frame.
     bytes: [u8; 14],
     have: u8,
+    /// Whether messages may be compressed.
+    takes_compressed: bool,
 }
 
+/// The reserved bits (RFC 6455 §5.2), of which the first marks a compressed message.
+const RESERVED_BITS: u8 = 0x70;
+/// See [`RESERVED_BITS`].
+pub(super) const COMPRESSED_BIT: u8 = 0x40;
+
 impl HeaderReader {
+    /// From the next frame on messages may be compressed.
+    pub(super) fn take_compressed(&mut self) {
+        self.takes_compressed = true;
+    }
+
+    /// Whether a first byte has a reserved bit that means nothing.
+    #[inline]
+    fn is_reserved(&self, first: u8) -> bool {
+        let known = if self.takes_compressed { COMPRESSED_BIT } else { 0 };
+        first & RESERVED_BITS & !known != 0
+    }
+
     /// Returns how many bytes of a header have come that is not whole.
     pub(crate) fn pending(&self) -> u8 {
         self.have
@@ -41,14 +71,14 @@ impl HeaderReader {
     pub(crate) fn short(&mut self, bytes: &[u8], sender: Sender) -> Option<FrameHeader> {
         let [first, length, ..] = *bytes else { return None };
         let is_short =
-            sender == Sender::Server && self.have == 0 && length < 126 && first & 0x70 == 0;
+            sender == Sender::Server && self.have == 0 && length < 126 && !self.is_reserved(first);
         if !is_short {
             return None;
         }
         let opcode = Opcode::of(first & 0x0f)?;
         self.bytes[..2].copy_from_slice(&[first, length]);
         let sizes = FrameSizes { framing: 2, masks: 0, payload: length.into() };
-        Some(FrameHeader { opcode, fin: first & 0x80 != 0, sizes })
+        Some(FrameHeader::of(first, opcode, sizes))
     }
 
     /// Takes the next byte. Returns the header if it is whole with it.
@@ -66,7 +96,7 @@ impl HeaderReader {
         let bytes = &self.bytes;
         let opcode = Opcode::of(bytes[0] & 0x0f);
         if self.have < 2 {
-            if byte & 0x70 != 0 {
+            if self.is_reserved(byte) {
                 return Err(FrameError::ReservedBit);
             }
             return opcode.map(|_| None).ok_or(FrameError::UnknownOpcode);
@@ -85,7 +115,7 @@ impl HeaderReader {
         let sizes = FrameSizes { framing: framing.into(), masks: masks.into(), payload };
         self.have = 0;
         // The first byte was looked at when it came.
-        Ok(opcode.map(|opcode| FrameHeader { opcode, fin: self.bytes[0] & 0x80 != 0, sizes }))
+        Ok(opcode.map(|opcode| FrameHeader::of(self.bytes[0], opcode, sizes)))
     }
 
     /// Returns the masking key of the header that was whole last; of no use if its sender sets none.

@@ -16,7 +16,7 @@ fn read(pieces: &[&[u8]]) -> (Vec<FoundFrame>, Result<(), FrameError>, u64) {
     for piece in pieces {
         result = reader.feed(piece, |item| match item {
             FrameItem::Data(bytes) => data.extend_from_slice(bytes),
-            FrameItem::MessageEnd(_, sizes) => {
+            FrameItem::MessageEnd(_, sizes, _) => {
                 found.push(FoundFrame::Message(std::mem::take(&mut data), sizes));
             }
             FrameItem::Ping(payload, _) => found.push(FoundFrame::Ping(payload.to_vec())),
@@ -136,7 +136,7 @@ fn read_masked(
     for mut piece in pieces {
         let fed = reader.feed_masked(&mut piece, most_bytes, |item| match item {
             FrameItem::Data(bytes) => data.extend_from_slice(bytes),
-            FrameItem::MessageEnd(kind, sizes) => {
+            FrameItem::MessageEnd(kind, sizes, _) => {
                 found.push((kind, std::mem::take(&mut data), sizes));
             }
             other => panic!("{other:?}"),
@@ -219,5 +219,139 @@ proptest! {
         let bytes = frame(0x82, &vec![b'x'; len]);
         let cut = cut.min(bytes.len() - 1);
         prop_assert_eq!(read(&[&bytes[..cut]]).2, cut as u64);
+    }
+}
+
+mod compressed {
+    use super::*;
+    use crate::protocol::websocket::deflate_coder::{CoderPool, Deflater, Inflater};
+    use crate::protocol::websocket::deflate_offer::DeflateOffer;
+    use std::rc::Rc;
+
+    /// What a message was: its kind, text, sizes, and the bytes of the text if it came compressed.
+    type Found = (MessageKind, Vec<u8>, FrameSizes, Option<u64>);
+
+    /// A server's deflater and its client's inflater.
+    fn coders() -> (Deflater, Inflater) {
+        let pool = Rc::<CoderPool>::default();
+        let offer = DeflateOffer::parse("permessage-deflate").expect("an offer");
+        let (params, _) = offer.select(offer.value()).expect("an answer");
+        (params.server_coders(&pool).0, params.client_coders(&pool).1)
+    }
+
+    fn reader(inflater: Inflater) -> FrameReader {
+        let mut reader = FrameReader::default();
+        reader.take_compressed(inflater);
+        reader
+    }
+
+    fn read<'p>(
+        reader: &mut FrameReader,
+        pieces: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<Vec<Found>, FrameError> {
+        let mut found = Vec::new();
+        let mut text = Vec::new();
+        for piece in pieces {
+            reader.feed(piece, |item| match item {
+                FrameItem::Data(bytes) => text.extend_from_slice(bytes),
+                FrameItem::MessageEnd(kind, sizes, text_bytes) => {
+                    found.push((kind, std::mem::take(&mut text), sizes, text_bytes));
+                }
+                FrameItem::Ping(..) | FrameItem::Pong(_) | FrameItem::Close(..) => {}
+            })?;
+        }
+        Ok(found)
+    }
+
+    fn once(bytes: &[u8]) -> Result<Vec<Found>, FrameError> {
+        read(&mut reader(coders().1), [bytes])
+    }
+
+    #[test]
+    fn the_examples_of_the_rfc_are_read() {
+        // RFC 7692 §7.2.3.1: in one frame, and in two.
+        let sizes = |framing| FrameSizes { framing, masks: 0, payload: 7 };
+        let hello = |framing| vec![(MessageKind::Text, b"Hello".to_vec(), sizes(framing), Some(5))];
+        let one = [0xc1, 0x07, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        assert_eq!(once(&one), Ok(hello(2)));
+        let two = [0x41, 0x03, 0xf2, 0x48, 0xcd, 0x80, 0x04, 0xc9, 0xc9, 0x07, 0x00];
+        assert_eq!(once(&two), Ok(hello(4)));
+        // One that is not compressed may come between.
+        let plain = [0x81, 0x01, b'x'];
+        let found = once(&[&one[..], &plain, &[0xc1, 0x05, 0xf2, 0x00, 0x11, 0x00, 0x00]].concat());
+        let of = |(_, text, _, bytes): Found| (text, bytes);
+        let found: Vec<_> = found.expect("messages").into_iter().map(of).collect();
+        let texts = [(&b"Hello"[..], Some(5)), (b"x", None), (b"Hello", Some(5))];
+        assert_eq!(found, texts.map(|(text, bytes)| (text.to_vec(), bytes)));
+    }
+
+    #[test]
+    fn the_bit_is_the_first_frames_alone_and_the_others_mean_nothing() {
+        let reserved = Err(FrameError::ReservedBit);
+        // A ping, a continuation, and the other two bits.
+        assert_eq!(once(&[0xc9, 0x00]), reserved);
+        assert_eq!(once(&[0x41, 0x01, 0xf2, 0xc0, 0x01, 0x00]), reserved);
+        assert_eq!(once(&[0xa1]), reserved);
+        assert_eq!(once(&[0x91]), reserved);
+        assert_eq!(read(&mut FrameReader::default(), [&[0xc1][..]]), reserved);
+    }
+
+    #[test]
+    fn what_is_compressed_wrongly_or_is_no_text_is_an_error() {
+        assert_eq!(once(&[0xc1, 0x02, 0xff, 0xff]), Err(FrameError::BadDeflate));
+        assert_eq!(FrameError::BadDeflate.close_code(), 1007);
+        let (mut deflater, _) = coders();
+        let mut frame = Vec::new();
+        deflater.compress(b"\xe2\x82", |payload| write_unmasked(Opcode::Text, payload, &mut frame));
+        mark_compressed(&mut frame);
+        assert_eq!(once(&frame), Err(FrameError::BadUtf8));
+    }
+
+    #[test]
+    fn a_text_beyond_the_limit_is_too_large_however_small_it_came() {
+        let pool = Rc::<CoderPool>::default();
+        let offer = DeflateOffer::parse("permessage-deflate").expect("an offer");
+        let (params, _) = offer.select(offer.value()).expect("an answer");
+        let mut frame = Vec::new();
+        let text = vec![b'x'; 100_000];
+        params.client_coders(&pool).0.compress(&text, |payload| {
+            assert!(payload.len() < 200);
+            write_masked(Opcode::Text, [0; 4], payload, &mut frame);
+        });
+        mark_compressed(&mut frame);
+        for (most_bytes, wanted) in [(100_000, Ok(())), (99_999, Err(FrameError::TooLarge))] {
+            let mut reader = reader(params.server_coders(&pool).1);
+            assert_eq!(reader.feed_masked(&mut frame.clone(), most_bytes, |_| {}), wanted);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_under_any_split(
+            texts in prop::collection::vec("[a-c€]{0,300}", 1..6), cut in 1usize..60
+        ) {
+            let (mut deflater, inflater) = coders();
+            let mut bytes = Vec::new();
+            for text in &texts {
+                let begin = bytes.len();
+                deflater.compress(text.as_bytes(), |payload| {
+                    write_unmasked(Opcode::Text, payload, &mut bytes);
+                });
+                mark_compressed(&mut bytes[begin..]);
+            }
+            let found = read(&mut reader(inflater), bytes.chunks(cut)).expect("messages");
+            let wire: u64 = found.iter().map(|(_, _, sizes, _)| sizes.wire()).sum();
+            prop_assert_eq!(wire, bytes.len() as u64);
+            for ((kind, text, _, text_bytes), sent) in found.into_iter().zip(&texts) {
+                prop_assert_eq!(kind, MessageKind::Text);
+                prop_assert_eq!(text_bytes, Some(sent.len() as u64));
+                prop_assert_eq!(&text, sent.as_bytes());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = once(&bytes);
+        }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct ConversationState {
     too_long: bool,
     /// The sizes of earlier frames that it began in.
     earlier: FrameSizes,
+    /// Whether a part of it came compressed.
+    is_compressed: bool,
     /// The beginning of the last message that was not waited for.
     other: Vec<u8>,
 }
@@ -50,7 +52,16 @@ impl ConversationState {
         let message = Vec::new();
         let other = Vec::new();
         let earlier = FrameSizes::default();
-        ConversationState { said, done: 0, began_ns: 0, message, too_long: false, earlier, other }
+        ConversationState {
+            said,
+            done: 0,
+            began_ns: 0,
+            message,
+            too_long: false,
+            earlier,
+            is_compressed: false,
+            other,
+        }
     }
 
     /// A connection was opened; its set-up began at this moment.
@@ -60,6 +71,7 @@ impl ConversationState {
         self.too_long = false;
         self.message.clear();
         self.earlier = FrameSizes::default();
+        self.is_compressed = false;
         self.other = Vec::new();
     }
 
@@ -103,6 +115,12 @@ impl ConversationState {
         self.too_long
     }
 
+    /// A frame is whole that came compressed, or did not. Returns whether a part of the bytes that have come did.
+    pub(crate) fn note_compressed(&mut self, is_compressed: bool) -> bool {
+        self.is_compressed |= is_compressed;
+        self.is_compressed
+    }
+
     /// A frame of this size is whole: takes the bytes that have come, and returns them with the size
     /// of all frames that they are of. The bytes are given back by
     /// [`ConversationState::forget_messages`].
@@ -124,6 +142,7 @@ impl ConversationState {
         done: usize,
         earlier: FrameSizes,
     ) {
+        self.is_compressed &= done == 0 && !memory.is_empty();
         memory.drain(..done);
         self.message = memory;
         self.earlier = earlier;

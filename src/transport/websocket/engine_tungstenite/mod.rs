@@ -416,7 +416,7 @@ impl TungsteniteEngine {
     fn render(&self, stamp: Stamp) -> Message {
         let mut scratch = self.scratch.borrow_mut();
         scratch.resize(self.feed.payload_bytes as usize, 0);
-        stamp.write(self.feed.kind, &mut scratch);
+        stamp.write(self.feed.kind, self.feed.seed, &mut scratch);
         message(self.feed.kind, scratch.split().freeze())
     }
 }

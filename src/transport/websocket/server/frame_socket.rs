@@ -3,7 +3,8 @@
 //!
 //! Idle connections have no buffer: a frame is put together in memory of the thread.
 
-use crate::protocol::websocket::codec::{Opcode, write_unmasked};
+use crate::protocol::websocket::codec::{Opcode, mark_compressed, write_unmasked};
+use crate::protocol::websocket::deflate_coder::Deflater;
 use crate::server::UpgradedStream;
 use bytes::{Buf, BytesMut};
 use std::io;
@@ -14,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// See the module's description.
 pub(super) struct FrameSocket {
     stream: UpgradedStream,
+    /// What compresses messages, if the client has offered the extension.
+    deflater: Option<Box<Deflater>>,
     /// Frames, or the rest of one, that wait for the socket.
     unsent: BytesMut,
     /// The payload of the latest ping, whose answer waits: earlier ones need none (RFC 6455 §5.5.3).
@@ -21,8 +24,10 @@ pub(super) struct FrameSocket {
 }
 
 impl FrameSocket {
-    pub(super) fn new(stream: UpgradedStream) -> FrameSocket {
-        FrameSocket { stream, unsent: BytesMut::new(), late_pong: None }
+    /// The sending half of a stream, with what compresses its messages.
+    pub(super) fn new(stream: UpgradedStream, deflater: Option<Deflater>) -> FrameSocket {
+        let deflater = deflater.map(Box::new);
+        FrameSocket { stream, deflater, unsent: BytesMut::new(), late_pong: None }
     }
 
     /// Sends a frame, put together in `frame`. What the socket does not take now is sent by
@@ -38,7 +43,13 @@ impl FrameSocket {
         frame: &mut Vec<u8>,
     ) -> io::Result<()> {
         frame.clear();
-        write_unmasked(opcode, payload, frame);
+        match &mut self.deflater {
+            Some(deflater) if !opcode.is_control() => {
+                deflater.compress(payload, |payload| write_unmasked(opcode, payload, frame));
+                mark_compressed(frame);
+            }
+            _ => write_unmasked(opcode, payload, frame),
+        }
         let mut sent = 0;
         while self.unsent.is_empty() && sent < frame.len() {
             match self.poll_write(cx, &frame[sent..])? {

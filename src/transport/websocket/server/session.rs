@@ -6,6 +6,8 @@
 
 use crate::feed::Workload;
 use crate::protocol::websocket::codec::{FrameError, FrameItem, FrameReader, MessageKind, Opcode};
+use crate::protocol::websocket::deflate_coder::CoderPool;
+use crate::protocol::websocket::deflate_offer::{DeflateOffer, DeflateParams};
 use crate::server::{Outgoing, Peer, Upgraded};
 use crate::time::{Sleep, now_ns};
 use crate::transport::websocket::message::message_kind;
@@ -42,6 +44,9 @@ pub(super) struct SessionContext {
     frame: RefCell<Vec<u8>>,
     /// A message of a client, unless it comes in pieces.
     message: RefCell<Vec<u8>>,
+    /// The extension of this server, if it has one.
+    pub deflate: Option<DeflateOffer>,
+    coders: Rc<CoderPool>,
 }
 
 impl SessionContext {
@@ -51,6 +56,8 @@ impl SessionContext {
             received: RefCell::new(vec![0; params.read_buffer_bytes as usize]),
             frame: RefCell::default(),
             message: RefCell::default(),
+            deflate: params.options.deflate.clone(),
+            coders: Rc::default(),
         }
     }
 }
@@ -97,18 +104,29 @@ enum SessionState {
 }
 
 impl ServerSession {
-    /// A session over an upgraded connection, from the next update on.
-    pub(super) fn new(upgraded: Upgraded, context: Rc<SessionContext>) -> ServerSession {
+    /// A session over an upgraded connection, from the next update on, with the extension that the server has
+    /// selected.
+    pub(super) fn new(
+        upgraded: Upgraded,
+        context: Rc<SessionContext>,
+        deflate: Option<DeflateParams>,
+    ) -> ServerSession {
         let Upgraded { stream, leftover, peer } = upgraded;
         // A copy: HTTP's large buffer is freed.
         let early = (!leftover.is_empty()).then(|| leftover.to_vec().into_boxed_slice());
         peer.subscribe(None, now_ns());
         let sleep = peer.thread.timer.until(0);
+        let mut reader = FrameReader::default();
+        let deflater = deflate.map(|params| {
+            let (deflater, inflater) = params.server_coders(&context.coders);
+            reader.take_compressed(inflater);
+            deflater
+        });
         let mut session = ServerSession {
-            socket: FrameSocket::new(stream),
+            socket: FrameSocket::new(stream, deflater),
             peer,
             context,
-            reader: FrameReader::default(),
+            reader,
             partial: Vec::new(),
             state: SessionState::Waiting,
             early,
@@ -253,7 +271,7 @@ impl ServerSession {
         let fed = reader.feed_masked(bytes, spec.most_message_bytes() as u64, |item| match item {
             FrameItem::Data(data) if is_kept => message.extend_from_slice(data),
             FrameItem::Data(_) | FrameItem::Pong(_) => {}
-            FrameItem::MessageEnd(kind, _) => {
+            FrameItem::MessageEnd(kind, ..) => {
                 self.receive_message(cx, kind, &message);
                 message.clear();
             }
@@ -443,6 +461,7 @@ impl Future for ServerSession {
 fn reason(error: FrameError) -> &'static str {
     match error {
         FrameError::BadUtf8 | FrameError::BadCloseReason(_) => "text that is not UTF-8",
+        FrameError::BadDeflate => "a message that cannot be decompressed",
         FrameError::TooLarge => "message too big",
         _ => "protocol error",
     }
