@@ -1,10 +1,13 @@
 //! Compression end to end: permessage-deflate with each agreement, compressed answers of the bundled server, and
 //! payloads that compress as those of applications do.
 
+use crate::support::browser::Browser;
 use crate::support::{
     Row, World, answer_upgrade, at_once, expect_ran, finish, number, said, serve, server_frame,
+    wsbench,
 };
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
 
 const TICKER_BYTES: f64 = 367.0;
 
@@ -234,4 +237,36 @@ fn a_conversation_may_be_compressed() {
     let each = number(&row, "message_bytes_down") / number(&row, "completed");
     assert!((9.0..=10.0).contains(&each), "{each}");
     assert!(number(&row, "control_bytes_per_message") > 0.0);
+}
+
+/// Chromium offers permessage-deflate with each WebSocket, and reads what the bundled server compresses.
+#[test]
+fn a_browser_reads_compressed_messages() {
+    let Some(mut browser) = Browser::start() else {
+        eprintln!("skipped: there is no Chromium here; .ci/run installs it");
+        return;
+    };
+    let series = "[[series]]\ntransport = \"websocket\"\nextensions = \"permessage-deflate\"\n";
+    let world = world("payload = \"json-orderbook\"", series);
+    let mut command = wsbench(&["serve", "--bind", "127.0.0.1:0", "--scenario"]);
+    command.arg(world.path("scenario.toml")).stdout(Stdio::piped());
+    let mut server = command.spawn().expect("it starts");
+    let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let first = lines.next().and_then(Result::ok).expect("where it listens");
+    let address = first.rsplit("//").next().unwrap_or_default().to_owned();
+    // Of an address of its own, which the browser lets ask for others of this machine.
+    let tab = browser.open(&format!("http://{address}/"));
+    browser.value(
+        &tab,
+        &format!(
+            "globalThis.all = []; globalThis.socket = new WebSocket('ws://{address}/ws'); \
+             socket.onmessage = (event) => all.push(JSON.parse(event.data)); 0"
+        ),
+    );
+    browser.wait_for(&tab, "all.length >= 20");
+    assert_eq!(browser.value(&tab, "socket.extensions"), "permessage-deflate");
+    let in_order = "all.every((one, i) => one.seq === all[0].seq + i && one.bids.length === 20)";
+    assert_eq!(browser.value(&tab, in_order), true);
+    browser.value(&tab, "socket.close(); 0");
+    assert!(server.kill().is_ok() && server.wait().is_ok());
 }

@@ -440,6 +440,11 @@ impl Plan {
             "each turn has a TLS handshake, whose size cannot be predicted"
         } else if self.tls_of(series).is_some() && shares_connections(series) {
             "messages of several clients share a TLS record, or have one each, as the server's timing has it"
+        } else if series.settings.options().is_some_and(|options| options.accept_encoding.is_some())
+        {
+            "how long compressed answers are depends on what is in them"
+        } else if series.settings.options().is_some_and(|options| options.deflate.is_some()) {
+            "what compression makes of the clients' own messages is not known"
         } else if series.settings.is_http2() {
             "over HTTP/2 the size of a head depends on those before it: known are polls for a snapshot whose answers \
              have no date (response_head = \"minimal\")"

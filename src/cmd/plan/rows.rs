@@ -12,6 +12,7 @@ use crate::predict::{Exchange, Model};
 use crate::protocol::http1::position::PositionSettings;
 use crate::protocol::http2::message::request_fields;
 use crate::protocol::template::Template;
+use crate::protocol::websocket::deflate_offer::DeflateOffer;
 use crate::record::Part;
 use crate::secret::redact;
 use crate::tls::{TlsSettings, TlsVersion};
@@ -170,12 +171,28 @@ fn series_fact(plan: &Plan, series: &PlannedSeries) -> String {
         None if series.connection_each_turn => ", a new connection each time".to_owned(),
         None => String::new(),
     };
+    let tls = match (&series.server, &series.tls) {
+        (None, Some(_)) => ", over TLS",
+        // Of a URL it is the scheme.
+        _ => "",
+    };
+    let compression = compression_fact(series);
     let at = match &series.server {
         Some(server) => format!(" at {}", server_fact(server)),
         None if path.is_empty() => String::new(),
         None => format!(" at {path}"),
     };
-    format!("{name}{at}, {pace}{connection}{}", settings(plan, series))
+    format!("{name}{at}, {pace}{connection}{tls}{compression}{}", settings(plan, series))
+}
+
+/// Which compression the clients ask for.
+fn compression_fact(series: &PlannedSeries) -> String {
+    let Some(options) = series.settings.options() else { return String::new() };
+    let coding = options.accept_encoding.as_ref().map(|accept| accept.value.as_str());
+    let extension = options.deflate.as_ref().map(DeflateOffer::value);
+    let words: Vec<String> =
+        coding.into_iter().chain(extension).map(|word| format!(", asks for {word}")).collect();
+    words.concat()
 }
 
 /// A transport's settings, by name, other than those that have a place of their own, or no effect on

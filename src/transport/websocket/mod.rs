@@ -79,7 +79,15 @@ impl Series for Params {
     }
     fn memory(&self) -> ClientMemory {
         match self.engine {
-            WebsocketEngine::Raw => ClientMemory::UPGRADED,
+            WebsocketEngine::Raw => {
+                let deflate = self.options.deflate.as_ref();
+                let agreed = deflate.and_then(|offer| offer.select(offer.value()));
+                let ClientMemory { driver_bytes, server_bytes } = ClientMemory::UPGRADED;
+                agreed.map_or(ClientMemory::UPGRADED, |(params, _)| ClientMemory {
+                    driver_bytes: driver_bytes + params.inflater_bytes(),
+                    server_bytes: server_bytes + params.deflater_bytes(),
+                })
+            }
             // A task and the library's buffers: 12.7 kB at 2,000 clients with the default
             // `read_buffer`.
             WebsocketEngine::Tungstenite => {
