@@ -1,26 +1,25 @@
 //! An external server that is started for one case: waits until it is ready, and ends it with all that
 //! it started.
 
-use crate::error::{Failure, Outcome, at};
+use crate::error::{Failure, Outcome};
 use crate::feed;
 use crate::feed::{PAYLOAD_VARIABLE, PayloadKind, RATE_VARIABLE, SIZE_VARIABLE};
 use crate::os::{MARK_VARIABLE, ProcessMark, Signals, UsageOf};
 use crate::plan::{Address, PORT, Plan, PlannedSeries, Server, StartCommand};
 use crate::protocol::http1::Target;
+use crate::run::free_port::free_port;
 use crate::run::guard::Guard;
 use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
 use crate::run::readiness::{ATTEMPT, FirstAnswer, ReadyRequest};
 use crate::run::server_cost::ServerCost;
 use crate::time::now_ns;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-/// The least port given: all have five digits, and so has every request that names one.
-const LEAST_PORT: u16 = 10_000;
 /// So many processes that could not be ended are named.
 const MOST_LEFT: usize = 20;
 
@@ -297,30 +296,12 @@ async fn can_connect(address: SocketAddr) -> bool {
     attempt.is_ok_and(|connected| connected.is_ok_and(other))
 }
 
-/// Returns a port of five digits that is free on this host now.
-///
-/// # Errors
-/// If none was found.
-pub(crate) fn free_port() -> Outcome<u16> {
-    // Kept open until one is found, so that none comes twice.
-    let mut held = Vec::new();
-    for _ in 0..64 {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(at("cannot find a free port"))?;
-        let port = listener.local_addr().map_err(at("cannot find a free port"))?.port();
-        if port >= LEAST_PORT {
-            return Ok(port);
-        }
-        held.push(listener);
-    }
-    Err(Failure::run(format!("found no free port from {LEAST_PORT} on")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::os::group_alive;
     use crate::result::Cost;
+    use std::net::{Ipv4Addr, TcpListener};
 
     fn on_a_runtime<T>(test: impl AsyncFnOnce() -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -568,10 +549,5 @@ mod tests {
         let all: Vec<i32> = (1..=23).collect();
         let many = describe_left("serve", &all).unwrap_or_default();
         assert!(many.ends_with("19, 20 and 3 more; end them yourself"), "{many}");
-    }
-
-    #[test]
-    fn free_ports_have_five_digits() {
-        assert!(free_port().is_ok_and(|port| port >= LEAST_PORT));
     }
 }

@@ -8,6 +8,7 @@ mod case;
 mod client_secrets;
 pub(crate) mod companion;
 pub(crate) mod external_server;
+mod free_port;
 pub(crate) mod guard;
 mod kernel_memory;
 mod libraries;

@@ -1,12 +1,16 @@
 """permessage-deflate with peers that are not ours.
 
+    deflate.py PROGRAM [FOLDER]       FOLDER has npm's `ws`
+
 A server by PyPI's `wsproto` cuts what passes its sockets into frames by itself, inflates it by Python's zlib, and counts
-the bytes of each part: after a run, the ledger of wsbench must have the same, to the byte. Clients by PyPI's
-`websockets` must read what `wsbench serve` compresses, by each offer."""
+the bytes of each part: after a run, the ledger of wsbench must have the same, to the byte. The same counts what passes
+between the clients and a server by npm's `ws`. Clients by PyPI's `websockets` and by `ws` must read what
+`wsbench serve` compresses, by each offer."""
 
 import asyncio
 import collections
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -165,11 +169,59 @@ def ledger(path):
     return found
 
 
+class Proxy:
+    """Passes bytes between the clients and a server, and counts them."""
+
+    def __init__(self, port, keeps):
+        self.port, self.keeps = port, keeps
+        self.up, self.down = collections.Counter(), collections.Counter()
+
+    async def serve(self, reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", self.port)
+        up, down = collections.Counter(), collections.Counter()
+
+        async def pass_on(source, sink, cutter):
+            try:
+                while data := await source.read(65536):
+                    cutter.feed(data)
+                    sink.write(data)
+                    await sink.drain()
+                sink.write_eof()
+            except (ConnectionError, OSError):
+                pass
+
+        await asyncio.gather(pass_on(reader, back, Cutter(up, self.keeps["client"])),
+                             pass_on(there, writer, Cutter(down, self.keeps["server"])))
+        writer.close()
+        back.close()
+        if up:
+            self.up.update(up)
+            self.down.update(down)
+
+
 async def compare(wsbench, offer, settings, echo):
-    server = Server(settings, echo)
+    name = f"{offer!r} accepted with {settings}, {'echo' if echo else 'pushed'}"
+    return await compare_with(wsbench, Server(settings, echo), name, offer, echo)
+
+
+async def compare_ws(wsbench, folder, offer, settings, keeps, echo):
+    """The same with a server by npm's `ws`."""
+    script = Path(__file__).with_name("deflate_ws.mjs")
+    node = await asyncio.create_subprocess_exec(
+        "node", script, "serve", json.dumps(settings), "echo" if echo else "push",
+        env={**os.environ, "WS_FOLDER": str(folder)}, stdout=subprocess.PIPE)
+    try:
+        port = int(await node.stdout.readline())
+        name = f"ws with {settings}, {'echo' if echo else 'pushed'}"
+        return await compare_with(wsbench, Proxy(port, keeps), name, offer, echo)
+    finally:
+        node.kill()
+        await node.wait()
+
+
+async def compare_with(wsbench, server, name, offer, echo):
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    name = f"{offer!r} accepted with {settings}, {'echo' if echo else 'pushed'}"
     with tempfile.TemporaryDirectory() as folder:
         scenario = Path(folder) / "scenario.toml"
         feed = 'workload = "echo"' if echo else ""
@@ -200,7 +252,7 @@ async def compare(wsbench, offer, settings, echo):
     return failed
 
 
-async def read_ours(wsbench):
+async def read_ours(wsbench, folder_of_ws):
     """Lets clients with each offer read what our server compresses."""
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -239,6 +291,16 @@ extensions = "permessage-deflate"
                 await client.ping()
                 print(f"websockets offers {offer}: {agreed}, 20 messages {'' if good else 'WRONG'}")
                 failed |= not good
+        script = Path(__file__).with_name("deflate_ws.mjs")
+        of_ws = [{}, {"serverNoContextTakeover": True}, {"serverMaxWindowBits": 9}, {"clientMaxWindowBits": 10},
+                 {"clientNoContextTakeover": True}]
+        for offer in of_ws if folder_of_ws else []:
+            node = await asyncio.create_subprocess_exec(
+                "node", script, "read", f"ws://127.0.0.1:{port}/ws", json.dumps(offer),
+                env={**os.environ, "WS_FOLDER": str(folder_of_ws)}, stdout=subprocess.PIPE)
+            said, _ = await asyncio.wait_for(node.communicate(), 30)
+            print(f"ws offers {offer}: {said.decode().strip()}")
+            failed |= node.returncode != 0
         server.terminate()
         await server.wait()
     return int(failed)
@@ -257,8 +319,22 @@ async def main():
     for offer, settings in runs:
         for echo in (False, True):
             failed += await compare(wsbench, offer, settings, echo)
-    failed += await read_ours(wsbench)
-    print(f"{2 * len(runs) + 1} comparisons, {failed} differ")
+    of_ws = [
+        ("permessage-deflate", {}, {"server": True, "client": True}),
+        ("permessage-deflate; server_no_context_takeover", {"serverNoContextTakeover": True},
+         {"server": False, "client": True}),
+        ("permessage-deflate; client_max_window_bits", {"clientMaxWindowBits": 10}, {"server": True, "client": True}),
+        ("permessage-deflate; client_no_context_takeover", {"clientNoContextTakeover": True},
+         {"server": True, "client": False}),
+    ]
+    folder_of_ws = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
+    if not folder_of_ws:
+        of_ws = []
+    for offer, settings, keeps in of_ws:
+        for echo in (False, True):
+            failed += await compare_ws(wsbench, folder_of_ws, offer, settings, keeps, echo)
+    failed += await read_ours(wsbench, folder_of_ws)
+    print(f"{2 * len(runs) + 2 * len(of_ws) + 1} comparisons, {failed} differ")
     return 1 if failed else 0
 
 
