@@ -1,9 +1,11 @@
 //! HTTP/2 end to end: each byte is counted and audited, frames cost what RFC 9113 says, and clients share
 //! connections or have their own.
 
-use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said};
-use std::io::{Read, Write};
+use crate::support::browser::Browser;
+use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
 
 /// Clients of every transport over HTTP/2: with a connection each, and five to one.
 fn every_way(root: &str, feed: &str) -> World {
@@ -196,4 +198,42 @@ fn a_server_without_http2_is_named_whatever_it_answers() {
         let said = said_of(transport, bytes);
         assert!(said.contains(expected), "{transport}, {:?}: {said}", bytes.escape_ascii());
     });
+}
+
+/// Chromium polls, reads an event stream and holds a WebSocket over one connection of HTTP/2.
+#[test]
+fn a_browser_uses_http2_for_all_and_websocket_within_it() {
+    let Some(mut browser) = Browser::start() else {
+        eprintln!("skipped: there is no Chromium here; .ci/run installs it");
+        return;
+    };
+    let mut command = wsbench(&["serve", "--bind", "127.0.0.1:0", "--tls", "--rate", "20/s"]);
+    let mut server = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let first = lines.next().and_then(Result::ok).expect("where it listens");
+    let port = first.rsplit(':').next().unwrap_or_default().to_owned();
+    let tab = browser.open_insecure(&format!("https://localhost:{port}/"));
+    let version = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
+    assert_eq!(browser.value(&tab, version), "h2");
+    assert_eq!(
+        browser.value(
+            &tab,
+            "fetch('/PollingStock//PollingStock').then((r) => r.text()).then((t) => t.length)"
+        ),
+        21
+    );
+    browser.value(
+        &tab,
+        "globalThis.events = 0; globalThis.stream = new EventSource('/events'); \
+         stream.onmessage = () => events += 1; globalThis.messages = []; \
+         globalThis.socket = new WebSocket(`wss://${location.host}/ws`); \
+         socket.onmessage = (event) => messages.push(event.data); 0",
+    );
+    browser.wait_for(&tab, "events >= 5 && messages.length >= 5");
+    assert_eq!(browser.value(&tab, "messages.every((one) => one.length === 21)"), true);
+    // The page has WebSockets of its own; none of them has a connection of HTTP/1.1.
+    let upgrades = browser.upgrades(&tab);
+    assert!(!upgrades.is_empty() && upgrades.iter().all(|status| *status == 200), "{upgrades:?}");
+    browser.value(&tab, "socket.close(); stream.close(); 0");
+    assert!(server.kill().is_ok() && server.wait().is_ok());
 }

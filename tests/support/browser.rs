@@ -184,6 +184,23 @@ impl Browser {
             .collect()
     }
 
+    /// Opens a page whose certificate nobody has signed.
+    pub fn open_insecure(&mut self, url: &str) -> Tab {
+        let tab = self.open("about:blank");
+        self.call(Some(&tab), "Security.setIgnoreCertificateErrors", json!({ "ignore": true }));
+        self.call(Some(&tab), "Page.navigate", json!({ "url": url }));
+        self.wait_for(&tab, "document.readyState === 'complete' && location.protocol === 'https:'");
+        tab
+    }
+
+    /// The statuses with which servers have taken WebSockets of a tab: 101, or 200 over HTTP/2 (RFC 8441 §5).
+    pub fn upgrades(&self, tab: &Tab) -> Vec<Value> {
+        let own = self.events.iter().filter(|event| event["sessionId"] == tab.session.as_str());
+        let taken =
+            own.filter(|event| event["method"] == "Network.webSocketHandshakeResponseReceived");
+        taken.map(|event| event["params"]["response"]["status"].clone()).collect()
+    }
+
     /// Writes a picture of a tab into the folder that `WSBENCH_PICTURES` names, if it does.
     pub fn picture(&mut self, tab: &Tab, name: &str) {
         let Some(folder) = std::env::var_os("WSBENCH_PICTURES") else { return };
