@@ -31,7 +31,7 @@ cooldown = "200ms"
 driver_lateness = "1s"
 [server]
 url = "http://127.0.0.1:{port}"
-paths = {{ polling = "/latest" }}
+paths = {{ polling = "/PollingStock//PollingStock" }}
 [[series]]
 transport = "polling"
 http_version = "2"
@@ -53,7 +53,7 @@ def cpu_s(command):
 
 def of_h2load(port, connections, streams, rate):
     took, said = cpu_s(["h2load", "-c", str(connections), "-m", str(streams), "-t", "1", "-D", str(SECONDS),
-                        f"--rps={rate / connections:g}", f"http://127.0.0.1:{port}/latest"])
+                        f"--rps={rate / connections:g}", f"http://127.0.0.1:{port}/PollingStock//PollingStock"])
     done = re.search(r"(\d+) succeeded, (\d+) failed", said)
     if not done or int(done[2]):
         sys.exit(f"h2load: {said}")
