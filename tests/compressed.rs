@@ -3,8 +3,8 @@
 
 use crate::support::browser::Browser;
 use crate::support::{
-    Row, World, answer_upgrade, at_once, expect_ran, finish, number, said, serve, server_frame,
-    wsbench,
+    Background, Row, World, answer_upgrade, at_once, expect_ran, finish, number, said, serve,
+    server_frame, wsbench,
 };
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -250,8 +250,9 @@ fn a_browser_reads_compressed_messages() {
     let world = world("payload = \"json-orderbook\"", series);
     let mut command = wsbench(&["serve", "--bind", "127.0.0.1:0", "--scenario"]);
     command.arg(world.path("scenario.toml")).stdout(Stdio::piped());
-    let mut server = command.spawn().expect("it starts");
-    let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let server = command.spawn().expect("it starts");
+    let mut server = Background(server);
+    let mut lines = BufReader::new(server.0.stdout.take().expect("a pipe")).lines();
     let first = lines.next().and_then(Result::ok).expect("where it listens");
     let address = first.rsplit("//").next().unwrap_or_default().to_owned();
     // Of an address of its own, which the browser lets ask for others of this machine.
@@ -268,5 +269,4 @@ fn a_browser_reads_compressed_messages() {
     let in_order = "all.every((one, i) => one.seq === all[0].seq + i && one.bids.length === 20)";
     assert_eq!(browser.value(&tab, in_order), true);
     browser.value(&tab, "socket.close(); 0");
-    assert!(server.kill().is_ok() && server.wait().is_ok());
 }

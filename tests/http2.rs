@@ -2,7 +2,9 @@
 //! connections or have their own.
 
 use crate::support::browser::Browser;
-use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench};
+use crate::support::{
+    Background, Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench,
+};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
@@ -208,8 +210,9 @@ fn a_browser_uses_http2_for_all_and_websocket_within_it() {
         return;
     };
     let mut command = wsbench(&["serve", "--bind", "127.0.0.1:0", "--tls", "--rate", "20/s"]);
-    let mut server = command.stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let server = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut server = Background(server);
+    let mut lines = BufReader::new(server.0.stdout.take().expect("a pipe")).lines();
     let first = lines.next().and_then(Result::ok).expect("where it listens");
     let port = first.rsplit(':').next().unwrap_or_default().to_owned();
     let tab = browser.open_insecure(&format!("https://localhost:{port}/"));
@@ -235,5 +238,4 @@ fn a_browser_uses_http2_for_all_and_websocket_within_it() {
     let upgrades = browser.upgrades(&tab);
     assert!(!upgrades.is_empty() && upgrades.iter().all(|status| *status == 200), "{upgrades:?}");
     browser.value(&tab, "socket.close(); stream.close(); 0");
-    assert!(server.kill().is_ok() && server.wait().is_ok());
 }

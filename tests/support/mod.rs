@@ -267,6 +267,17 @@ pub fn answer_upgrade(stream: &mut TcpStream, lines: &str) -> Option<()> {
     stream.write_all(answer.as_bytes()).ok()
 }
 
+/// A process that is ended when this is dropped, also by a test that fails.
+pub struct Background(pub Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Whether SIGHUP is ignored here, and so by what is started.
 pub fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
