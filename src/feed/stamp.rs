@@ -97,10 +97,6 @@ impl PayloadKind {
     pub fn has_one_size(self) -> bool {
         matches!(self, PayloadKind::Position | PayloadKind::JsonTicker)
     }
-    /// Whether a payload is text, which is UTF-8.
-    pub fn is_text(self) -> bool {
-        self != PayloadKind::Binary
-    }
     /// Whether a payload is JSON.
     pub fn is_json(self) -> bool {
         match self {

@@ -4,7 +4,6 @@
 //! when it has come.
 
 use crate::protocol::http1::content_coding::{AcceptEncoding, ContentCoding};
-use crate::protocol::http1::request::SimpleRequest;
 use crate::server::body::{Body, BodyStream};
 use crate::server::peer::Peer;
 use crate::server::routes::{Answer, Endpoint};
@@ -30,7 +29,8 @@ const BROTLI_QUALITY: u32 = 5;
 const BROTLI_WINDOW: u32 = 18;
 const BROTLI_BUFFER_BYTES: usize = 4096;
 
-/// An endpoint whose answers are compressed, in the first of these codings that a request asks for.
+/// An endpoint whose answers are compressed, in the first of these codings that a request asks for. None is there at
+/// once: hyper puts them together.
 pub(crate) struct CompressingEndpoint {
     inner: Rc<dyn Endpoint>,
     codings: AcceptEncoding,
@@ -53,11 +53,6 @@ impl Endpoint for CompressingEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         let coding = self.selected(request);
         compress_answer(self.inner.answer(request, peer), coding)
-    }
-
-    /// None is: hyper puts compressed answers together.
-    fn answer_at_once(&self, _: &SimpleRequest<'_>, _: &Rc<Peer>, _: &mut Vec<u8>) -> bool {
-        false
     }
 
     fn post(&self, request: Request<Incoming>, peer: &Rc<Peer>) -> Answer {
@@ -91,7 +86,7 @@ async fn compress_whole(response: Response<Body>, coding: ContentCoding) -> Resp
     };
     let Ok(body) = body.collect().await;
     let mut body = body.to_bytes();
-    // 204 and 304 have none, and nothing becomes more by compression.
+    // 204 and 304 have none.
     if !body.is_empty() {
         body = compressed(&body, coding);
         mark(&mut head.headers, coding);

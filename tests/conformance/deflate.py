@@ -23,6 +23,8 @@ import wsproto.events
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from wsproto.extensions import PerMessageDeflate
 
+from ledger import ledger
+
 SCENARIO = """\
 name = "deflate"
 clients = [6]
@@ -152,21 +154,6 @@ class Server:
         if up:
             self.up.update(up)
             self.down.update(down)
-
-
-def ledger(path):
-    """The bytes of all phases by direction and part, and the texts of compressed messages."""
-    found = {"up": collections.Counter(), "down": collections.Counter()}
-    for line in path.read_text().splitlines():
-        second = json.loads(line).get("second")
-        if second and second["case"] != 0:
-            for phase in second["phases"].values():
-                for direction in found:
-                    found[direction].update(phase["ledger"].get(direction, {}))
-                counts = phase.get("counts", {})
-                found["down"]["coded"] += counts.get("coded_bytes", 0)
-                found["down"]["text"] += counts.get("decoded_bytes", 0)
-    return found
 
 
 class Proxy:

@@ -3,7 +3,6 @@ each part. After a run, the ledger of wsbench must have the same bytes by part a
 
 import asyncio
 import collections
-import json
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,8 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.settings
+
+from ledger import ledger
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, CONTINUATION = 0, 1, 9
@@ -148,18 +149,6 @@ class Server:
         if parts_up:
             self.up.update(parts_up)
             self.down.update(parts_down)
-
-
-def ledger(path):
-    """The bytes of all phases by direction and part."""
-    found = {"up": collections.Counter(), "down": collections.Counter()}
-    for line in path.read_text().splitlines():
-        second = json.loads(line).get("second")
-        if second and second["case"] != 0:
-            for phase in second["phases"].values():
-                for direction in found:
-                    found[direction].update(phase["ledger"].get(direction, {}))
-    return found
 
 
 async def compare(wsbench, transport, more, size, table):

@@ -190,9 +190,7 @@ fn compression_fact(series: &PlannedSeries) -> String {
     let Some(options) = series.settings.options() else { return String::new() };
     let coding = options.accept_encoding.as_ref().map(|accept| accept.value.as_str());
     let extension = options.deflate.as_ref().map(DeflateOffer::value);
-    let words: Vec<String> =
-        coding.into_iter().chain(extension).map(|word| format!(", asks for {word}")).collect();
-    words.concat()
+    coding.into_iter().chain(extension).map(|word| format!(", asks for {word}")).collect()
 }
 
 /// A transport's settings, by name, other than those that have a place of their own, or no effect on

@@ -122,7 +122,7 @@ impl Deflater {
         let mut memory = std::mem::take(&mut *self.pool.compressed.borrow_mut());
         memory.clear();
         let mut coder = self.own.take().unwrap_or_else(|| self.pool.take_deflater(self.bits));
-        append_compressed(&mut coder, message, &mut memory);
+        write_compressed(&mut coder, message, &mut memory);
         if self.takes_over {
             self.own = Some(coder);
         } else {
@@ -136,8 +136,8 @@ impl Deflater {
     }
 }
 
-/// Appends a message as it is sent (§7.2.1).
-fn append_compressed(coder: &mut Compress, message: &[u8], out: &mut Vec<u8>) {
+/// Writes a message as it is sent (§7.2.1) into memory that is empty.
+fn write_compressed(coder: &mut Compress, message: &[u8], out: &mut Vec<u8>) {
     let begin = coder.total_in();
     loop {
         let done = (coder.total_in() - begin) as usize;
