@@ -61,6 +61,7 @@ def main():
     parser.add_argument("--wsbench", type=Path, default=ROOT / "target" / "release" / "wsbench")
     parser.add_argument("--minutes", type=float, default=4, help="for each arrangement")
     parser.add_argument("--beside-a-compiler", action="store_true")
+    parser.add_argument("--only", choices=list(ARRANGEMENTS), help="one arrangement")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wsbench-noise-") as tmp:
         tmp = Path(tmp)
@@ -68,7 +69,9 @@ def main():
         try:
             print(f"{'arrangement':21} {'units':>5} {'s a unit':>8}" +
                   "".join(f" {name:>8} {'1 min':>7}" for name in METRICS), flush=True)
-            for name, run in (("in turn", in_turn), ("windows", windows), ("together", together)):
+            for name, run in ARRANGEMENTS.items():
+                if options.only not in (None, name):
+                    continue
                 for shared in (True, False):
                     label = name + ("" if shared else ", own cores")
                     units, seconds = run(options, tmp / label.replace(" ", "-"), shared)
@@ -196,16 +199,22 @@ def window(options, tmp, pid, port, shared):
     words = [options.wsbench, "run", tmp / "scenario.toml", "--out", out, "-q", "--reports", "csv",
              "--set", f"server.url=http://127.0.0.1:{port}", "--set", f"server.pid={pid}"]
     done = subprocess.run([*on_cores(shared, 0), *words], capture_output=True, text=True)
-    rows = list(csv.DictReader((out / "summary.csv").open())) if out.exists() else []
-    if not rows:
+    row = websocket_row(out) if out.exists() else None
+    if not row:
         sys.exit(f"a window was not recorded:\n{done.stdout}{done.stderr}")
-    return rows[-1]
+    return row
 
 
 def figures(options, file, tmp):
     out = tmp / "report"
     subprocess.run([options.wsbench, "report", file, "--out", out, "--reports", "csv"], capture_output=True)
-    return list(csv.DictReader((out / "summary.csv").open()))[-1]
+    return websocket_row(out)
+
+
+def websocket_row(folder):
+    """The row of the clients: that of the driver's floor has no figures of a server."""
+    rows = csv.DictReader((folder / "summary.csv").open())
+    return next((row for row in rows if row["transport"] == "websocket"), None)
 
 
 def log_ratios(a, b):
@@ -219,6 +228,8 @@ def log_ratios(a, b):
         found[metric] = logs[1] - logs[0]
     return found
 
+
+ARRANGEMENTS = {"in turn": in_turn, "windows": windows, "together": together}
 
 if __name__ == "__main__":
     main()
