@@ -3,11 +3,10 @@
 
 use crate::support::browser::Browser;
 use crate::support::{
-    Background, Row, World, answer_upgrade, at_once, expect_ran, finish, number, said, serve,
-    server_frame, wsbench,
+    Row, World, answer_upgrade, at_once, expect_ran, finish, number, said, serve, server_frame,
+    started_server, wsbench,
 };
-use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::io::Read;
 
 const TICKER_BYTES: f64 = 367.0;
 
@@ -249,12 +248,7 @@ fn a_browser_reads_compressed_messages() {
     let series = "[[series]]\ntransport = \"websocket\"\nextensions = \"permessage-deflate\"\n";
     let world = world("payload = \"json-orderbook\"", series);
     let mut command = wsbench(&["serve", "--bind", "127.0.0.1:0", "--scenario"]);
-    command.arg(world.path("scenario.toml")).stdout(Stdio::piped());
-    let server = command.spawn().expect("it starts");
-    let mut server = Background(server);
-    let mut lines = BufReader::new(server.0.stdout.take().expect("a pipe")).lines();
-    let first = lines.next().and_then(Result::ok).expect("where it listens");
-    let address = first.rsplit("//").next().unwrap_or_default().to_owned();
+    let (_server, address) = started_server(command.arg(world.path("scenario.toml")));
     // Of an address of its own, which the browser lets ask for others of this machine.
     let tab = browser.open(&format!("http://{address}/"));
     browser.value(

@@ -3,11 +3,10 @@
 
 use crate::support::browser::Browser;
 use crate::support::{
-    Background, Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench,
+    Row, World, at_once, expect_code, expect_ran, finish, number, said, started_server, wsbench,
 };
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::Stdio;
 
 /// Clients of every transport over HTTP/2: with a connection each, and five to one.
 fn every_way(root: &str, feed: &str) -> World {
@@ -202,6 +201,126 @@ fn a_server_without_http2_is_named_whatever_it_answers() {
     });
 }
 
+/// The clients of a library poll over HTTP/2, in clear and over TLS: bytes at the socket and payload are known, and
+/// what the library does not show is absent.
+#[test]
+fn a_library_polls_over_http2_and_what_it_hides_is_absent() {
+    at_once(["", "tls = true\n"], |tls| {
+        let series = |engine: &str| {
+            format!(
+                "[[series]]\ntransport = \"polling\"\nlabel = \"{engine}\"\nengine = \"{engine}\"\n\
+                 http_version = \"2\"\ninterval = \"100ms\"\nrequest_head = \"minimal\"\n\
+                 response_head = \"minimal\"\n{tls}"
+            )
+        };
+        let world = World::new(&format!(
+            "name = \"library\"\nclients = [5]\nwarmup = \"500ms\"\nduration = \"1s\"\ncooldown = \"300ms\"\n\
+             driver_lateness = \"1s\"\n[feed]\nrate = \"10/s\"\n{}{}",
+            series("raw"),
+            series("reqwest")
+        ));
+        expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
+        let rows = world.csv("summary.csv");
+        let row = |name: &str| rows.iter().find(|row| row["series"] == name).expect("a row");
+        let (raw, library) = (row("raw"), row("reqwest"));
+        for name in ["faults", "audit_mismatched", "audit_unaudited"] {
+            assert_eq!(number(library, name), 0.0, "{name}");
+        }
+        assert!(number(library, "completed") >= 40.0);
+        assert_eq!(number(library, "payload_bytes_per_message"), 21.0);
+        // The library gives windows back by itself; of a head by the same rules a byte or two differ.
+        for way in ["up", "down"] {
+            let wire = format!("wire_bytes_{way}_per_message");
+            let (raw, library) = (number(raw, &wire), number(library, &wire));
+            assert!((library - raw).abs() < 40.0, "{way}: {library} beside {raw}");
+        }
+        for name in ["heads", "framing", "control", "tls", "frames"] {
+            assert_eq!(library[&format!("{name}_bytes_per_message")], "", "{name}");
+        }
+        let absent = &world.summary()["rows"];
+        assert!(absent.to_string().contains("over HTTP/2 the library shows of"), "{absent}");
+    });
+}
+
+/// What `plan` says of the first and of later requests is what the kernel counts: the first in the set-up.
+#[test]
+fn the_first_request_of_a_connection_is_predicted_as_the_later_ones() {
+    for hpack in ["static", "dynamic", "cookies-never-indexed"] {
+        let world = World::new(&format!(
+            "name = \"first\"\nclients = [4]\nwarmup = \"200ms\"\nduration = \"500ms\"\ncooldown = \"200ms\"\n\
+             driver_lateness = \"1s\"\n[[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
+             http_version = \"2\"\nhpack = \"{hpack}\"\n"
+        ));
+        let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+        expect_code(&output, 0);
+        let plan = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = plan.lines().find(|line| line.contains("(HEADERS of")).expect("the line");
+        let numbers: Vec<f64> =
+            line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+        let [first, later, beginning] = numbers[..] else { panic!("{line}") };
+        expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
+        let bytes = world.csv("bytes.csv");
+        let total = |phase: &str, layer: &str| {
+            let is_it = |row: &&Row| {
+                row["series"] == "polling"
+                    && row["phase"] == phase
+                    && row["direction"] == "up"
+                    && row["layer"] == layer
+            };
+            number(bytes.iter().find(is_it).expect("a row"), "total")
+        };
+        let heads = |phase: &str| total(phase, "heads_bytes") + total(phase, "framing_bytes");
+        assert_eq!(heads("setup"), 4.0 * first, "{hpack}: {line}");
+        // The settings of the server are acknowledged as well.
+        assert_eq!(
+            total("setup", "control_bytes"),
+            4.0 * (beginning + FRAME as f64),
+            "{hpack}: {line}"
+        );
+        let row = &world.csv("summary.csv")[0];
+        assert_eq!(heads("steady"), number(row, "completed") * later, "{hpack}: {line}");
+    }
+}
+
+#[test]
+fn urls_are_tried_over_http2() {
+    let world = World::new("");
+    let (_server, address) = started_server(&mut wsbench(&["serve", "--bind", "127.0.0.1:0"]));
+    let mut command = wsbench(&["try", "--http2", "--save", "saved.toml", "-q"]);
+    command.args(["--clients", "3", "--duration", "1s", "--reports", "csv,json", "--out", "out"]);
+    command.arg(format!("http://{address}/PollingStock//PollingStock"));
+    command.arg(format!("ws://{address}/ws")).current_dir(world.path(""));
+    expect_ran(&world, &finish(&mut command));
+    let saved = std::fs::read_to_string(world.path("saved.toml")).expect("it was saved");
+    assert_eq!(saved.matches("http_version = \"2\"").count(), 2, "{saved}");
+    let rows = world.csv("summary.csv");
+    let rows: Vec<&Row> = rows.iter().filter(|row| row["transport"] != "null").collect();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        // A frame of HTTP/2 has nine bytes around it.
+        assert!(number(row, "framing_bytes_per_message") >= 9.0, "{row:?}");
+    }
+}
+
+#[test]
+fn what_a_library_decides_by_itself_over_http2_is_refused() {
+    for (key, said_of_it) in [
+        ("streams = 2", "a connection for each client"),
+        ("hpack = \"static\"", "its own use of HPACK"),
+        ("header_table = \"0B\"", "its own use of HPACK"),
+        ("host = \"other.example\"", "leave host out"),
+    ] {
+        let world = World::new(&format!(
+            "name = \"library\"\nclients = [2]\n[[series]]\ntransport = \"polling\"\nengine = \"reqwest\"\n\
+             http_version = \"2\"\n{key}\n"
+        ));
+        let output = finish(&mut world.run(&["-q"]));
+        expect_code(&output, 2);
+        let said = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(said_of_it), "{key}: {said}");
+    }
+}
+
 /// Chromium polls, reads an event stream and holds a WebSocket over one connection of HTTP/2.
 #[test]
 fn a_browser_uses_http2_for_all_and_websocket_within_it() {
@@ -210,11 +329,8 @@ fn a_browser_uses_http2_for_all_and_websocket_within_it() {
         return;
     };
     let mut command = wsbench(&["serve", "--bind", "127.0.0.1:0", "--tls", "--rate", "20/s"]);
-    let server = command.stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut server = Background(server);
-    let mut lines = BufReader::new(server.0.stdout.take().expect("a pipe")).lines();
-    let first = lines.next().and_then(Result::ok).expect("where it listens");
-    let port = first.rsplit(':').next().unwrap_or_default().to_owned();
+    let (_server, address) = started_server(&mut command);
+    let port = address.rsplit(':').next().unwrap_or_default();
     let tab = browser.open_insecure(&format!("https://localhost:{port}/"));
     let version = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
     assert_eq!(browser.value(&tab, version), "h2");

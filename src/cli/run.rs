@@ -117,6 +117,9 @@ pub(crate) struct TryArgs {
     /// long poll gets 304 if nothing is new
     #[arg(long, help_heading = SCENARIO)]
     pub conditional: bool,
+    /// Ask over HTTP/2: chosen in the TLS handshake, and taken for granted without TLS
+    #[arg(long, help_heading = SCENARIO)]
+    pub http2: bool,
     /// Where each message has its time, and in which unit, such as /t:ms
     #[arg(long, value_name = "POINTER:UNIT", help_heading = SCENARIO)]
     pub time: Option<String>,

@@ -438,6 +438,11 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().at(phase).counts.undivided += 1;
     }
 
+    /// Reports an exchange over HTTP/2 of which a library shows the payload alone.
+    pub(crate) fn count_payload_only(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.payload_only += 1;
+    }
+
     /// Reports an answer of whose heads a library does not show how many bytes are line ends.
     pub(crate) fn count_unusual_head(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.unusual_heads += 1;

@@ -531,9 +531,10 @@ impl Plan {
                        that this run did not start";
             absent.insert("kernel_memory".to_owned(), why.to_owned());
         }
-        if self.tls_of(series).is_some() && series.settings.foreign_sockets().is_some() {
-            let why = "the engine is a library: it ends TLS after its sockets could be looked at for \
-                       the last time";
+        let ends_itself = self.tls_of(series).is_some() || series.settings.is_http2();
+        if ends_itself && series.settings.foreign_sockets().is_some() {
+            let why = "the engine is a library: it ends TLS and HTTP/2 after its sockets could be looked at \
+                       for the last time";
             absent.entry("server_audit".to_owned()).or_insert_with(|| why.to_owned());
         }
         absent

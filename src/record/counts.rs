@@ -157,6 +157,9 @@ counts! {
     resent,
     /// Chunked answers of which a library does not show what is of heads and what is framing.
     undivided,
+    /// Exchanges over HTTP/2 of which a library shows the payload alone: not what is of heads, frames, the connection
+    /// and TLS.
+    payload_only,
     /// Answers of whose heads a library does not show how many bytes are line ends.
     unusual_heads,
     /// Exchanges that brought nothing new and ended at once, though the server should have held the

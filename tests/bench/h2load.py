@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""The driver's CPU per request over HTTP/2, beside that of h2load (nghttp2) at the same rate, against the same server.
+"""The driver's CPU per request over HTTP/2, beside that of h2load (nghttp2), against the same server.
 
     cargo build --release --locked && tests/bench/h2load.py [--pairs 5] [--rate 10000]
 
-A row for each of two shapes: 100 connections with ten requests under way each, and 1,000 with one. In each pair both
+A row for each of two shapes, 100 connections with ten requests under way each and 1,000 with one, and each of two
+models: closed, in which the next request follows the answer, as h2load does by itself; and open, at the same rate, in
+which h2load's clients send about together, as they began, and those of wsbench together or each at its own moment
+(phase). In each pair both
 drivers run once, in random order, for ten seconds, against a `wsbench serve` of its own. What h2load took is what the
 kernel says of its process; of wsbench it is the column driver_cpu_us_per_message, and that of its process beside it, start
 and end included. Needs h2load and a machine that does nothing else. Load goes to 127.0.0.1 alone."""
@@ -36,7 +39,8 @@ paths = {{ polling = "/PollingStock//PollingStock" }}
 transport = "polling"
 http_version = "2"
 streams = {streams}
-interval = "{interval_us}us"
+interval = "{interval}"
+phase = "{phase}"
 request_head = "minimal"
 """
 
@@ -52,19 +56,20 @@ def cpu_s(command):
 
 
 def of_h2load(port, connections, streams, rate):
-    took, said = cpu_s(["h2load", "-c", str(connections), "-m", str(streams), "-t", "1", "-D", str(SECONDS),
-                        f"--rps={rate / connections:g}", f"http://127.0.0.1:{port}/PollingStock//PollingStock"])
+    pace = [f"--rps={rate / connections:g}"] if rate else []
+    took, said = cpu_s(["h2load", "-c", str(connections), "-m", str(streams), "-t", "1", "-D", str(SECONDS), *pace,
+                        f"http://127.0.0.1:{port}/PollingStock//PollingStock"])
     done = re.search(r"(\d+) succeeded, (\d+) failed", said)
     if not done or int(done[2]):
         sys.exit(f"h2load: {said}")
     return {"us": took * 1e6 / int(done[1]), "requests": int(done[1])}
 
 
-def of_wsbench(wsbench, folder, port, connections, streams, rate):
+def of_wsbench(wsbench, folder, port, connections, streams, rate, phase):
     clients = connections * streams
     scenario = folder / "scenario.toml"
-    scenario.write_text(SCENARIO.format(clients=clients, streams=streams, port=port, seconds=SECONDS,
-                                        interval_us=round(clients / rate * 1e6)))
+    scenario.write_text(SCENARIO.format(clients=clients, streams=streams, port=port, seconds=SECONDS, phase=phase,
+                                        interval=f"{round(clients / rate * 1e6)}us" if rate else "back-to-back"))
     took, said = cpu_s([wsbench, "run", scenario, "--out", folder / "out", "--reports", "csv", "-q"])
     rows = [r for r in csv.DictReader((folder / "out" / "summary.csv").open()) if r["transport"] == "polling"]
     if not rows:
@@ -82,7 +87,9 @@ def main():
     options = parser.parse_args()
     if not shutil.which("h2load"):
         sys.exit("there is no h2load: install nghttp2-client")
-    for connections, streams in ((100, 10), (1_000, 1)):
+    shapes = [(100, 10), (1_000, 1)]
+    models = [(0, "spread"), (options.rate, "together"), (options.rate, "spread")]
+    for rate, phase, (connections, streams) in [(*model, shape) for model in models for shape in shapes]:
         found = {"wsbench": [], "h2load": []}
         for _ in range(options.pairs):
             for name in random.sample(sorted(found), 2):
@@ -91,15 +98,16 @@ def main():
                                               stdout=subprocess.PIPE, text=True)
                     port = int(re.search(r":(\d+)", server.stdout.readline().split("//")[-1])[1])
                     try:
-                        run = (of_h2load(port, connections, streams, options.rate) if name == "h2load" else
-                               of_wsbench(options.wsbench, Path(folder), port, connections, streams, options.rate))
+                        run = (of_h2load(port, connections, streams, rate) if name == "h2load" else
+                               of_wsbench(options.wsbench, Path(folder), port, connections, streams, rate, phase))
                     finally:
                         server.kill()
                         server.wait()
                 found[name].append(run)
                 print(f"  {connections} × {streams} {name}: {run}", flush=True)
         middle = {name: statistics.median(run["us"] for run in runs) for name, runs in found.items()}
-        print(f"{connections} connections of {streams}: {middle['wsbench']:.1f} µs a request with wsbench, "
+        model = f"{rate} a second, {phase}" if rate else "closed"
+        print(f"{connections} connections of {streams}, {model}: {middle['wsbench']:.1f} µs a request with wsbench, "
               f"{middle['h2load']:.1f} with h2load ({middle['wsbench'] / middle['h2load']:.2f} times)", flush=True)
 
 

@@ -5,7 +5,7 @@ pub mod steps;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -177,6 +177,17 @@ pub fn read_csv(path: &Path) -> Vec<Row> {
 pub fn number(row: &Row, column: &str) -> f64 {
     let text = row.get(column).unwrap_or_else(|| panic!("no column {column} in {row:?}"));
     text.parse().unwrap_or_else(|_| panic!("{column} is {text:?}"))
+}
+
+/// Starts `wsbench serve` with these words; it is killed when the first value is dropped. The second one is the name or
+/// address at which it listens, with its port.
+pub fn started_server(command: &mut Command) -> (Background, String) {
+    let mut server = Background(command.stdout(Stdio::piped()).spawn().expect("it starts"));
+    let mut line = String::new();
+    let out = server.0.stdout.take().expect("a pipe");
+    BufReader::new(out).read_line(&mut line).expect("where it listens");
+    let address = line.trim().rsplit("//").next().unwrap_or_default().to_owned();
+    (server, address)
 }
 
 /// A server on a port of its own that does this with every connection, as long as the test runs.

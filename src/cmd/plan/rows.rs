@@ -8,6 +8,7 @@ use crate::plan::{
     Case, Plan, PlannedSeries, Preflight, Server, ServerProcesses, are_arrivals_idle, estimate,
     estimate_result_bytes, is_idle, is_size_idle,
 };
+use crate::predict::http2::{beginning_bytes, repeated_request};
 use crate::predict::{Exchange, Model};
 use crate::protocol::http1::position::PositionSettings;
 use crate::protocol::http2::message::request_fields;
@@ -261,11 +262,24 @@ pub(super) fn requests(plan: &Plan) -> Vec<(String, String)> {
 
 /// The fields of a request that goes over HTTP/2, a line each; `None` of one that does not.
 fn fields_of(plan: &Plan, series: &PlannedSeries, head: &str) -> Option<String> {
-    series.settings.http2()?;
-    let fields = request_fields(head.as_bytes(), plan.tls_of(series).is_some())?;
+    let http2 = series.settings.http2()?;
+    let tls = plan.tls_of(series).is_some();
+    let fields = request_fields(head.as_bytes(), tls)?;
     let line =
         |(name, value): (&str, &[u8])| format!("{name}: {}\n", String::from_utf8_lossy(value));
-    Some(fields.iter_text().map(line).collect())
+    let mut text: String = fields.iter_text().map(line).collect();
+    // A library has its own settings and encoder.
+    let own = series.settings.foreign_sockets().is_none();
+    if let Some(size) = repeated_request(head.as_bytes(), http2.hpack, tls).filter(|_| own) {
+        let _ = writeln!(
+            text,
+            "(HEADERS of {} B, those of later requests {} B; the connection begins with {} B)",
+            thousands(size.first.wire.get()),
+            thousands(size.later.wire.get()),
+            thousands(beginning_bytes(http2.options()))
+        );
+    }
+    Some(text)
 }
 
 /// What a case is called in every table.

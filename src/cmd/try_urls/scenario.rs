@@ -156,6 +156,9 @@ impl WrittenScenario {
             self.add(&format!("label = {}\n", quoted(label)));
         }
         self.add(&format!("url = {}\n", quoted(url.url)));
+        if args.http2 {
+            self.add_of("--http2".to_owned(), "http_version = \"2\"\n");
+        }
         if !headers.is_empty() {
             self.add("headers = { ");
             for (n, header) in headers.iter().enumerate() {

@@ -56,6 +56,10 @@ fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -
              asked; take engine = \"raw\""
         ));
     }
+    let payload_only = group.total.phases[phase].counts.payload_only;
+    if payload_only > 0 && !is_shown_over_http2(layer) {
+        return Figure::absent(payload_alone(payload_only));
+    }
     let undivided = group.total.phases[phase].counts.undivided;
     if undivided > 0 && way != Way::Up && (layer.is_of_heads() || is_framing(layer)) {
         return Figure::absent(heads_and_chunks(undivided));
@@ -79,6 +83,26 @@ fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -
         }
     }
     Figure::count(layer.count(&flow, tcp, way))
+}
+
+/// Whether a library shows a layer of exchanges over HTTP/2: the kernel counts bytes at the socket, and the library
+/// gives bodies.
+fn is_shown_over_http2(layer: Layer) -> bool {
+    let is_known = |part| part == Part::Payload || part == Part::Discarded;
+    match layer {
+        Layer::Part(part) => is_known(part),
+        Layer::Frames | Layer::HeadChars => false,
+        _ => true,
+    }
+}
+
+/// Says why only payload and sums are known of so many exchanges.
+pub(super) fn payload_alone(exchanges: u64) -> String {
+    format!(
+        "over HTTP/2 the library shows of {} exchanges the payload alone, and not what is of heads, frames, the \
+         connection and TLS; take engine = \"raw\"",
+        thousands(exchanges)
+    )
 }
 
 /// Says why heads and framing are not known of so many answers.

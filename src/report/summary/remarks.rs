@@ -244,10 +244,12 @@ fn some_empty(&Counts { empty_messages, completed, .. }: &Counts) -> Option<Stri
 
 /// Says which figures of the measured window a library has hidden.
 pub(super) fn hidden(steady: &Counts) -> impl Iterator<Item = String> + use<> {
-    let &Counts { undivided, unusual_heads, .. } = steady;
+    let &Counts { undivided, payload_only, unusual_heads, .. } = steady;
+    let payload_only = (payload_only > 0).then(|| bytes::payload_alone(payload_only));
     let undivided = (undivided > 0).then(|| bytes::heads_and_chunks(undivided));
     let unusual = (unusual_heads > 0).then(|| bytes::line_ends(unusual_heads));
-    unmeasured(steady).into_iter().chain(undivided).chain(unusual)
+    let parts = [payload_only, undivided, unusual];
+    unmeasured(steady).into_iter().chain(parts.into_iter().flatten())
 }
 
 /// Says why there are no figures of bytes, if a library has hidden some.

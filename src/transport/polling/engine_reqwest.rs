@@ -20,12 +20,17 @@ use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{HEADERS_LIMIT, has_transfer_coding};
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{Target, head};
-use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals, TlsProblem};
+use crate::protocol::http2::message::is_of_connection;
+use crate::record::{
+    ClientError, ClientErrorKind, Http2Fault, Part, Phase, TcpReading, TcpTotals, TlsProblem,
+};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::tls::{self, ClientTls};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
-use crate::transport::polling::reqwest_answer::{BodySizes, head_size, response_parts};
+use crate::transport::polling::reqwest_answer::{
+    BodySizes, head_size, http2_parts, response_parts,
+};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
@@ -49,6 +54,10 @@ pub(crate) struct ReqwestEngine {
     shared: Option<LibraryRequest>,
     placement: TurnPlacement,
     new_connection: bool,
+    /// Whether requests go over HTTP/2.
+    http2: bool,
+    /// The name or address that requests name, with its port.
+    authority: String,
     feed: feed::Spec,
     diag: SockDiag,
 }
@@ -64,11 +73,12 @@ pub(super) struct LibraryRequest {
 }
 
 impl LibraryRequest {
-    /// Reads a rendered request.
+    /// Reads a rendered request. Over HTTP/2 it has no fields of a connection.
     ///
     /// # Errors
     /// Why the library does not take it.
     pub(super) fn parse(rendered: &RenderedRequest) -> Result<LibraryRequest, String> {
+        let http2 = rendered.http2().is_some();
         let mut fields = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
         let mut request = httparse::Request::new(&mut fields);
         let parsed = request.parse(&rendered.bytes).map_err(|e| format!("the request: {e}"))?;
@@ -79,7 +89,9 @@ impl LibraryRequest {
         for field in request.headers.iter() {
             let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|e| e.to_string())?;
             let value = HeaderValue::from_bytes(field.value).map_err(|e| e.to_string())?;
-            headers.append(name, value);
+            if !http2 || !is_of_connection(name.as_str()) {
+                headers.append(name, value);
+            }
         }
         // The library adds it.
         headers.remove(CONTENT_LENGTH);
@@ -131,6 +143,8 @@ impl ReqwestEngine {
             feed: *feed,
             placement: params.phase,
             new_connection: params.new_connection,
+            http2: params.request.options.http2.is_some(),
+            authority: target.authority.clone(),
             diag,
         })
     }
@@ -151,7 +165,12 @@ impl ReqwestEngine {
             };
             let address = client.dialer().address;
             builder = builder.tls_backend_preconfigured(config).resolve(&name.to_str(), address);
+        } else if self.http2 {
+            // The URL is what `:authority` says.
+            let host = self.authority.rsplit_once(':').map_or(&*self.authority, |(host, _)| host);
+            builder = builder.resolve(host, client.dialer().address);
         }
+        builder = if self.http2 { builder.http2_prior_knowledge() } else { builder.http1_only() };
         builder
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -243,7 +262,7 @@ impl ReqwestEngine {
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
         let status = response.status().as_u16();
         let head = head_size(&response);
-        let chunked = response.headers().contains_key(TRANSFER_ENCODING);
+        let chunked = !self.http2 && response.headers().contains_key(TRANSFER_ENCODING);
         let compressed = has_coding(&response);
         let cookie_ignored = self.note_fields(client, turn.phase, &response, state);
         let mut text = kept_text(&response, compressed);
@@ -253,11 +272,16 @@ impl ReqwestEngine {
         let payload = body.payload;
         let framing = chunked.then_some(body.framing);
         let mut moved = self.observe(client, turn.phase, addresses, (sent_ns, state));
-        if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
+        // Over HTTP/2 nobody knows it from the frames within.
+        if !self.http2 && client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
             let answer = head.size.bytes + payload + framing.unwrap_or(0);
             moved = without_tls(client, turn.phase, moved, request.bytes, answer);
         }
-        let (parts, shown) = response_parts(head, payload, moved.down, framing);
+        let (parts, shown) = if self.http2 {
+            http2_parts(payload, moved.down)
+        } else {
+            response_parts(head, payload, moved.down, framing)
+        };
         if end.is_ok() {
             shown.count(client, turn.phase);
         }
@@ -360,7 +384,7 @@ impl ReqwestEngine {
                 return None;
             };
             let LibraryRequest { method, path, headers, body, size } = request;
-            let url = url(client, &path);
+            let url = self.url(client, &path);
             let mut sending = user.request(method, url).headers(headers);
             if !body.is_empty() {
                 sending = sending.body(body);
@@ -368,7 +392,7 @@ impl ReqwestEngine {
             match sending.send().await {
                 Ok(response) => return Some((sent_ns, size, response)),
                 Err(error) => {
-                    let error = sending_error(&error, client.thread.tls.get().is_some());
+                    let error = self.sending_error(client, &error, state.observed.is_none());
                     self.fail(client, turn, state, size, error);
                     // The server had closed an idle connection: the request may be sent again on
                     // another (RFC 9112 §9.3.1).
@@ -427,7 +451,12 @@ impl ReqwestEngine {
             Err(_) => audit.refused += 1,
             Ok(now) => {
                 let since = TcpTotals::between(&connection.last, &now);
-                let off = since.bytes_up + since.bytes_down;
+                let off = if self.http2 {
+                    self.count_frames_after(client, &connection, since);
+                    0
+                } else {
+                    since.bytes_up + since.bytes_down
+                };
                 audit.connections += 1;
                 audit.mismatched += u64::from(off > 0);
                 audit.unexplained_bytes += off;
@@ -459,7 +488,50 @@ impl ReqwestEngine {
             client.count_unmeasured(turn.phase);
         }
         state.poll.fail(client, turn, moved, request);
-        self.close(client, state.observed.take());
+        // Of HTTP/2 a stream may have failed and not its connection, whose next answer says which it is.
+        if !self.http2 {
+            self.close(client, state.observed.take());
+        }
+    }
+
+    /// Returns the URL of a path: with the name that the server's certificate must have, if it has one.
+    fn url(&self, client: &Client, path: &str) -> String {
+        let address = client.dialer().address;
+        match client.thread.tls.get().map(|tls| &tls.settings().name) {
+            None if self.http2 => format!("http://{}{path}", self.authority),
+            None => format!("http://{address}{path}"),
+            Some(name @ ServerName::DnsName(_)) => {
+                format!("https://{}:{}{path}", name.to_str(), address.port())
+            }
+            Some(_) => format!("https://{address}{path}"),
+        }
+    }
+
+    /// Returns the error behind one of sending a request, perhaps the first one of a connection.
+    fn sending_error(&self, client: &Client, error: &reqwest::Error, first: bool) -> ClientError {
+        let found = sending_error(error, client.thread.tls.get().is_some());
+        if self.http2 && first && found.kind == ClientErrorKind::LibraryRefused {
+            return Http2Fault::NoSettings.error();
+        }
+        found
+    }
+
+    /// Counts what the kernel has of a connection over HTTP/2 since its last answer: frames of the connection, which
+    /// the library sends and reads by itself.
+    fn count_frames_after(
+        &self,
+        client: &Client,
+        connection: &ObservedConnection,
+        since: TcpTotals,
+    ) {
+        let phase = client.thread.closing_phase(connection.phase);
+        if since.bytes_up + since.bytes_down > 0 {
+            client.count_payload_only(phase);
+            client.add_bytes(phase, |ledger| {
+                ledger.up.add(Part::Control, since.bytes_up);
+                ledger.down.add(Part::Control, since.bytes_down);
+            });
+        }
     }
 }
 
@@ -468,18 +540,6 @@ impl ReqwestEngine {
 fn connect_limit(client: &Client) -> Duration {
     let limit = client.dialer().timeout;
     if client.thread.tls.get().is_some() { limit.min(client.timeout() / 20 * 19) } else { limit }
-}
-
-/// Returns the URL of a path: with the name that the server's certificate must have, if it has one.
-fn url(client: &Client, path: &str) -> String {
-    let address = client.dialer().address;
-    match client.thread.tls.get().map(|tls| &tls.settings().name) {
-        None => format!("http://{address}{path}"),
-        Some(name @ ServerName::DnsName(_)) => {
-            format!("https://{}:{}{path}", name.to_str(), address.port())
-        }
-        Some(_) => format!("https://{address}{path}"),
-    }
 }
 
 /// Returns where the text of an answer is kept that refuses what was asked for; `None` for others.
@@ -635,6 +695,9 @@ fn client_error(error: &reqwest::Error) -> ClientError {
     let mut refused = false;
     let mut ended = false;
     while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<h2::Error>() {
+            return http2_error(error);
+        }
         if let Some(error) = current.downcast_ref::<hyper::Error>() {
             refused |= is_refusal(error);
             ended |= error.is_incomplete_message();
@@ -659,6 +722,26 @@ fn client_error(error: &reqwest::Error) -> ClientError {
         _ if refused => ClientError::of(ClientErrorKind::LibraryRefused),
         e if ended || e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
         _ => ClientError::of(ClientErrorKind::Malformed),
+    }
+}
+
+/// Returns what an error of HTTP/2 is: a stream that the server reset, a connection that it ended, or bytes that the
+/// library does not take.
+fn http2_error(error: &h2::Error) -> ClientError {
+    if let Some(io) = error.get_io() {
+        return match (tls_error(io), io.raw_os_error()) {
+            (Some(error), _) => tls_layer::client_error(error),
+            (None, Some(code)) => ClientError::with(ClientErrorKind::Read, code),
+            (None, None) => ClientError::of(ClientErrorKind::EarlyClose),
+        };
+    }
+    match error.reason() {
+        Some(reason) if error.is_reset() && error.is_remote() => {
+            let code = i32::try_from(u32::from(reason)).unwrap_or(i32::MAX);
+            ClientError::with(ClientErrorKind::StreamReset, code)
+        }
+        _ if error.is_remote() => ClientError::of(ClientErrorKind::EarlyClose),
+        _ => ClientError::of(ClientErrorKind::LibraryRefused),
     }
 }
 

@@ -137,8 +137,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     }
     if let Some(RequestSettings { options: RequestOptions { http2: Some(_), .. }, .. }) = &request {
         if engine == PollingEngine::Reqwest {
-            let why = "the engine \"reqwest\" has HTTP/1.1 alone; take engine = \"raw\"";
-            fields.report(&HTTP_VERSION, why);
+            refuse_library_keys(fields);
         }
         if new_connection {
             let why = "a connection for each poll is one of HTTP/1.1; leave connection out";
@@ -160,6 +159,17 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         response: response?,
         engine,
     })
+}
+
+/// Reports settings of HTTP/2 that the library decides by itself.
+fn refuse_library_keys(fields: &mut Fields) {
+    let why = "the engine \"reqwest\" has a connection for each client, and its own use of HPACK: the dynamic \
+               table of 4 KiB both ways; leave it out, or take engine = \"raw\"";
+    for key in [&STREAMS, &HPACK, &HEADER_TABLE] {
+        if fields.is_given(key) {
+            fields.report(key, why);
+        }
+    }
 }
 
 impl Params {
@@ -222,6 +232,8 @@ fn is_predicted(params: &Params, context: &SeriesContext) -> bool {
         && !params.response.has_date();
     match params.request.options.http2 {
         None => params.request.is_predicted(&context.target),
+        // Of it the library shows the payload alone.
+        Some(_) if params.engine == PollingEngine::Reqwest => false,
         Some(_) => {
             let request = params.request.request(&context.target, None);
             context.target.bundled && request.is_constant() && same_heads

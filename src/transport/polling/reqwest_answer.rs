@@ -23,6 +23,8 @@ pub(super) enum Shown {
     WithoutLineEnds,
     /// Not what is of heads and what is framing.
     Undivided,
+    /// Nothing but the payload, as over HTTP/2.
+    PayloadOnly,
 }
 
 impl Shown {
@@ -32,6 +34,7 @@ impl Shown {
             Shown::All => {}
             Shown::WithoutLineEnds => client.count_unusual_head(phase),
             Shown::Undivided => client.count_undivided(phase),
+            Shown::PayloadOnly => client.count_payload_only(phase),
         }
     }
 }
@@ -64,6 +67,15 @@ pub(super) fn response_parts(
         _ => Shown::WithoutLineEnds,
     };
     (parts, shown)
+}
+
+/// Returns what an answer over HTTP/2 of so many bytes at the socket consists of, as far as it is known: header blocks,
+/// frames and what belongs to the connection stand together, for heads.
+pub(super) fn http2_parts(payload: u64, down: u64) -> (Parts, Shown) {
+    let heads = down.saturating_sub(payload);
+    let parts = Parts { heads, payload: down - heads, ..Parts::default() };
+    // If the kernel could not be asked, nothing is known, which is counted elsewhere.
+    (parts, if down == 0 { Shown::All } else { Shown::PayloadOnly })
 }
 
 /// What a body consists of.
@@ -135,6 +147,16 @@ mod tests {
         // The socket was closed before the kernel could be asked.
         assert_eq!(parts(21, 0, None), (0, 0, 0, 0, Shown::All));
         assert_eq!(parts(21, 0, Some(11)), (0, 0, 0, 0, Shown::All));
+    }
+
+    #[test]
+    fn of_an_answer_over_http2_the_payload_is_known() {
+        let parts = |payload, down| {
+            let (parts, shown) = http2_parts(payload, down);
+            (parts.heads, parts.framing, parts.payload, shown)
+        };
+        assert_eq!(parts(21, 100), (79, 0, 21, Shown::PayloadOnly));
+        assert_eq!(parts(21, 0), (0, 0, 0, Shown::All));
     }
 
     #[test]

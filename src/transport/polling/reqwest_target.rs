@@ -16,6 +16,13 @@ pub(super) fn refuses_target(params: &Params, target: &Target) -> Option<String>
     // Data that cannot be read are refused by themselves.
     let requests = params.requests(target).ok()?;
     let changed = |rendered: Cow<'_, RenderedRequest>| {
+        if let Some(authority) = other_authority(&rendered, &target.authority) {
+            return Some(format!(
+                "over HTTP/2 the engine \"reqwest\" names the server by its URL, {}, and not {authority}: leave \
+                 host out, or take engine = \"raw\"",
+                target.authority
+            ));
+        }
         let path = match LibraryRequest::parse(&rendered) {
             Ok(request) => request.path,
             Err(why) => return Some(format!("{NO_SUCH_REQUEST}: {why}; {OTHER_ENGINE}")),
@@ -30,6 +37,13 @@ pub(super) fn refuses_target(params: &Params, target: &Target) -> Option<String>
         }
     };
     requests.samples(SAMPLED_CLIENTS).find_map(changed)
+}
+
+/// Returns the authority that a request over HTTP/2 names, if it is not that of the URL.
+fn other_authority(rendered: &RenderedRequest, authority: &str) -> Option<String> {
+    let (fields, _) = rendered.http2()?;
+    let (_, named, _) = fields.iter().find(|(name, ..)| *name == b":authority")?;
+    (named != authority.as_bytes()).then(|| String::from_utf8_lossy(named).into_owned())
 }
 
 /// Returns what the library sends for a path.
