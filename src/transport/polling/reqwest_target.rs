@@ -18,9 +18,8 @@ pub(super) fn refuses_target(params: &Params, target: &Target) -> Option<String>
     let changed = |rendered: Cow<'_, RenderedRequest>| {
         if let Some(authority) = other_authority(&rendered, &target.authority) {
             return Some(format!(
-                "over HTTP/2 the engine \"reqwest\" names the server by its URL, {}, and not {authority}: leave \
-                 host out, or take engine = \"raw\"",
-                target.authority
+                "over HTTP/2 the engine \"reqwest\" names the server by its URL, and not {authority} as this \
+                 request does: leave host out and take request_head = \"minimal\", or engine = \"raw\""
             ));
         }
         let path = match LibraryRequest::parse(&rendered) {
