@@ -445,6 +445,8 @@ impl Plan {
             "how long compressed answers are depends on what is in them"
         } else if series.settings.options().is_some_and(|options| options.deflate.is_some()) {
             "what compression makes of the clients' own messages is not known"
+        } else if series.settings.is_http2() && series.settings.foreign_sockets().is_some() {
+            "over HTTP/2 the library of the engine decides the size of a head and what it sends besides"
         } else if series.settings.is_http2() {
             "over HTTP/2 the size of a head depends on those before it: known are polls for a snapshot whose answers \
              have no date (response_head = \"minimal\")"
