@@ -171,14 +171,14 @@ fn server(bytes: &'static [u8]) -> SocketAddr {
 }
 
 /// What a run says of a server that answers so.
-fn said_of(transport: &str, bytes: &'static [u8]) -> String {
+fn said_of(transport: &str, more: &str, bytes: &'static [u8]) -> String {
     let address = server(bytes);
     let path = if transport == "polling" { "interval = \"100ms\"\n" } else { "" };
     let world = World::new(&format!(
         "name = \"odd\"\nclients = [2]\nwarmup = \"100ms\"\nduration = \"300ms\"\ncooldown = \"100ms\"\n\
          timeout = \"300ms\"\ndriver_lateness = \"1s\"\n[feed]\nrate = \"10/s\"\n\
          [server]\nurl = \"http://{address}\"\n[[series]]\ntransport = \"{transport}\"\n\
-         path = \"/\"\nhttp_version = \"2\"\n{path}"
+         path = \"/\"\nhttp_version = \"2\"\n{path}{more}"
     ));
     let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
     expect_code(&output, 96);
@@ -198,8 +198,31 @@ fn a_server_without_http2_is_named_whatever_it_answers() {
         ("websocket", b"", "no answer within the limit"),
     ];
     at_once(cases, |(transport, bytes, expected)| {
-        let said = said_of(transport, bytes);
+        let said = said_of(transport, "", bytes);
         assert!(said.contains(expected), "{transport}, {:?}: {said}", bytes.escape_ascii());
+    });
+}
+
+/// What a library says of a server is named as by the clients of this program.
+#[test]
+fn errors_of_a_library_over_http2_are_named() {
+    let cases: [(&'static [u8], &str); 4] = [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the server did not begin HTTP/2 with SETTINGS"),
+        (b"", "no answer within the limit"),
+        // Empty settings, and RST_STREAM with ENHANCE_YOUR_CALM (11) of the first request.
+        (
+            &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 11],
+            "the server ended the stream with ENHANCE_YOUR_CALM",
+        ),
+        // GOAWAY of no stream.
+        (
+            &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13],
+            "closed early by the server",
+        ),
+    ];
+    at_once(cases, |(bytes, expected)| {
+        let said = said_of("polling", "engine = \"reqwest\"\nrequest_head = \"minimal\"\n", bytes);
+        assert!(said.contains(expected), "{:?}: {said}", bytes.escape_ascii());
     });
 }
 
