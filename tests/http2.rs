@@ -333,11 +333,11 @@ fn what_a_library_decides_by_itself_over_http2_is_refused() {
         ("streams = 2", "a connection for each client"),
         ("hpack = \"static\"", "its own use of HPACK"),
         ("header_table = \"0B\"", "its own use of HPACK"),
-        ("host = \"other.example\"", "leave host out"),
+        ("host = \"other.example\"", "and not other.example as this request does: leave host out"),
     ] {
         let world = World::new(&format!(
             "name = \"library\"\nclients = [2]\n[[series]]\ntransport = \"polling\"\nengine = \"reqwest\"\n\
-             http_version = \"2\"\n{key}\n"
+             http_version = \"2\"\nrequest_head = \"minimal\"\n{key}\n"
         ));
         let output = finish(&mut world.run(&["-q"]));
         expect_code(&output, 2);

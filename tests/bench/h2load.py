@@ -3,10 +3,9 @@
 
     cargo build --release --locked && tests/bench/h2load.py [--pairs 5] [--rate 10000]
 
-A row for each of two shapes, 100 connections with ten requests under way each and 1,000 with one, and each of two
-models: closed, in which the next request follows the answer, as h2load does by itself; and open, at the same rate, in
-which h2load's clients send about together, as they began, and those of wsbench together or each at its own moment
-(phase). In each pair both
+A row for each of two shapes, 100 connections with ten requests under way each and 1,000 with one, and each of three
+models: closed, in which the next request follows the answer, as h2load does by itself; open with the clients of wsbench
+in step; and open with each request at its own moment. h2load has one open model (--rps). In each pair both
 drivers run once, in random order, for ten seconds, against a `wsbench serve` of its own. What h2load took is what the
 kernel says of its process; of wsbench it is the column driver_cpu_us_per_message, and that of its process beside it, start
 and end included. Needs h2load and a machine that does nothing else. Load goes to 127.0.0.1 alone."""

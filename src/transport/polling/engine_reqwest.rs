@@ -11,7 +11,6 @@ use crate::client::requests::{Redirected, Requests, add_redirect};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
-use crate::net::tls_layer;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::is_compressed;
 use crate::protocol::http1::cookies::SetCookies;
@@ -21,9 +20,7 @@ use crate::protocol::http1::response::{HEADERS_LIMIT, has_transfer_coding};
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{Target, head};
 use crate::protocol::http2::message::is_of_connection;
-use crate::record::{
-    ClientError, ClientErrorKind, Http2Fault, Part, Phase, TcpReading, TcpTotals, TlsProblem,
-};
+use crate::record::{ClientError, ClientErrorKind, Http2Fault, Part, Phase, TcpReading, TcpTotals};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::tls::{self, ClientTls};
 use crate::transport::polling::client::{CompletedExchange, PollState};
@@ -31,6 +28,7 @@ use crate::transport::polling::params::Params;
 use crate::transport::polling::reqwest_answer::{
     BodySizes, head_size, http2_parts, response_parts,
 };
+use crate::transport::polling::reqwest_error::{client_error, sending_error};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
@@ -40,8 +38,6 @@ use reqwest::header::{
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use std::borrow::Cow;
-use std::error::Error;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -392,7 +388,7 @@ impl ReqwestEngine {
             match sending.send().await {
                 Ok(response) => return Some((sent_ns, size, response)),
                 Err(error) => {
-                    let error = self.sending_error(client, &error, state.observed.is_none());
+                    let error = self.unanswered(client, &error, state.observed.is_none());
                     self.fail(client, turn, state, size, error);
                     // The server had closed an idle connection: the request may be sent again on
                     // another (RFC 9112 §9.3.1).
@@ -508,7 +504,7 @@ impl ReqwestEngine {
     }
 
     /// Returns the error behind one of sending a request, perhaps the first one of a connection.
-    fn sending_error(&self, client: &Client, error: &reqwest::Error, first: bool) -> ClientError {
+    fn unanswered(&self, client: &Client, error: &reqwest::Error, first: bool) -> ClientError {
         let found = sending_error(error, client.thread.tls.get().is_some());
         if self.http2 && first && found.kind == ClientErrorKind::LibraryRefused {
             return Http2Fault::NoSettings.error();
@@ -685,110 +681,6 @@ fn transfer_coding(response: &reqwest::Response) -> Result<(), ClientError> {
 fn has_coding(response: &reqwest::Response) -> bool {
     let mut encodings = response.headers().get_all(CONTENT_ENCODING).iter();
     encodings.any(|value| is_compressed(value.as_bytes()))
-}
-
-/// Returns the error behind a reqwest error, with the `errno` if the chain of causes has one.
-fn client_error(error: &reqwest::Error) -> ClientError {
-    let met = error;
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    let mut code = 0;
-    let mut refused = false;
-    let mut ended = false;
-    while let Some(current) = cause {
-        if let Some(error) = current.downcast_ref::<h2::Error>() {
-            return http2_error(error);
-        }
-        if let Some(error) = current.downcast_ref::<hyper::Error>() {
-            refused |= is_refusal(error);
-            ended |= error.is_incomplete_message();
-        }
-        if let Some(io) = current.downcast_ref::<io::Error>() {
-            code = io.raw_os_error().unwrap_or(code);
-            ended |= io.kind() == io::ErrorKind::UnexpectedEof;
-            if let Some(error) = tls_error(io) {
-                return when_met(met, tls_layer::client_error(error));
-            }
-        }
-        cause = current.source();
-    }
-    match error {
-        e if e.is_connect() && e.is_timeout() => ClientError::of(ClientErrorKind::ConnectTimeout),
-        e if e.is_connect() => ClientError::with(ClientErrorKind::Connect, code),
-        e if e.is_timeout() => {
-            let began = e.is_body() || e.is_decode();
-            ClientError::with(ClientErrorKind::ResponseTimeout, began.into())
-        }
-        _ if code != 0 => ClientError::with(ClientErrorKind::Read, code),
-        _ if refused => ClientError::of(ClientErrorKind::LibraryRefused),
-        e if ended || e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
-        _ => ClientError::of(ClientErrorKind::Malformed),
-    }
-}
-
-/// Returns what an error of HTTP/2 is: a stream that the server reset, a connection that it ended, or bytes that the
-/// library does not take.
-fn http2_error(error: &h2::Error) -> ClientError {
-    if let Some(io) = error.get_io() {
-        return match (tls_error(io), io.raw_os_error()) {
-            (Some(error), _) => tls_layer::client_error(error),
-            (None, Some(code)) => ClientError::with(ClientErrorKind::Read, code),
-            (None, None) => ClientError::of(ClientErrorKind::EarlyClose),
-        };
-    }
-    match error.reason() {
-        Some(reason) if error.is_reset() && error.is_remote() => {
-            let code = i32::try_from(u32::from(reason)).unwrap_or(i32::MAX);
-            ClientError::with(ClientErrorKind::StreamReset, code)
-        }
-        _ if error.is_remote() => ClientError::of(ClientErrorKind::EarlyClose),
-        _ => ClientError::of(ClientErrorKind::LibraryRefused),
-    }
-}
-
-/// Returns what an error of TLS is by when it was met: the library connects only once the handshake is over,
-/// and the alert of a server that refuses a client's certificate comes before an answer.
-fn when_met(met: &reqwest::Error, found: ClientError) -> ClientError {
-    match found.kind {
-        ClientErrorKind::TlsAlert if met.is_body() || met.is_decode() => {
-            ClientError { kind: ClientErrorKind::TlsAlertLater, ..found }
-        }
-        _ if found == TlsProblem::Malformed.error() && !met.is_connect() => {
-            TlsProblem::MalformedLater.error()
-        }
-        _ => found,
-    }
-}
-
-/// Returns the error behind one of sending a request. With TLS the library connects only once the handshake
-/// is over.
-fn sending_error(error: &reqwest::Error, tls: bool) -> ClientError {
-    let found = client_error(error);
-    match found.kind {
-        ClientErrorKind::ConnectTimeout if tls => TlsProblem::Timeout.error(),
-        // What came in place of the server's first record was none.
-        ClientErrorKind::Tls if error.is_connect() && found == TlsProblem::Malformed.error() => {
-            TlsProblem::NoTls.error()
-        }
-        _ => found,
-    }
-}
-
-/// Whether the library refuses what the server sent, which has closed nothing. An error without a cause that
-/// is none of an end is of bytes that the library did not expect.
-fn is_refusal(error: &hyper::Error) -> bool {
-    let is_end = error.is_incomplete_message()
-        || error.is_closed()
-        || error.is_canceled()
-        || error.is_body_write_aborted()
-        || error.is_timeout();
-    error.is_parse() || !(is_end || error.is_user() || error.source().is_some())
-}
-
-/// Returns the error of TLS in an I/O error, which may hold another one that holds it: the cause of such
-/// an error is not the other one, but its cause.
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    let held = error.get_ref()?;
-    held.downcast_ref().or_else(|| held.downcast_ref::<io::Error>().and_then(tls_error))
 }
 
 impl TaskClients for ReqwestEngine {

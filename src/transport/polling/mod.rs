@@ -10,6 +10,7 @@ mod engine_raw;
 mod engine_reqwest;
 mod params;
 mod reqwest_answer;
+mod reqwest_error;
 mod reqwest_target;
 mod server;
 
