@@ -274,36 +274,48 @@ fn the_first_request_of_a_connection_is_predicted_as_the_later_ones() {
         let world = World::new(&format!(
             "name = \"first\"\nclients = [4]\nwarmup = \"200ms\"\nduration = \"500ms\"\ncooldown = \"200ms\"\n\
              driver_lateness = \"1s\"\n[[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
-             http_version = \"2\"\nhpack = \"{hpack}\"\n"
+             http_version = \"2\"\nhpack = \"{hpack}\"\nresponse_head = \"minimal\"\n"
         ));
         let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
         expect_code(&output, 0);
         let plan = String::from_utf8_lossy(&output.stdout).into_owned();
-        let line = plan.lines().find(|line| line.contains("(HEADERS of")).expect("the line");
-        let numbers: Vec<f64> =
-            line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-        let [first, later, beginning] = numbers[..] else { panic!("{line}") };
+        let numbers_after = |beginning: &str| -> Vec<f64> {
+            let line = plan.lines().find(|line| line.trim().starts_with(beginning));
+            let line = line.unwrap_or_else(|| panic!("no {beginning}: {plan}"));
+            line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
+        };
+        let numbers = numbers_after("(HEADERS of the first answer");
+        let [first_answer, later_answer] = numbers[..] else { panic!("{plan}") };
+        let numbers = numbers_after("(HEADERS of");
+        let [first, later, beginning] = numbers[..] else { panic!("{plan}") };
         expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
         let bytes = world.csv("bytes.csv");
-        let total = |phase: &str, layer: &str| {
+        let total = |direction: &str, phase: &str, layer: &str| {
             let is_it = |row: &&Row| {
                 row["series"] == "polling"
                     && row["phase"] == phase
-                    && row["direction"] == "up"
+                    && row["direction"] == direction
                     && row["layer"] == layer
             };
             number(bytes.iter().find(is_it).expect("a row"), "total")
         };
-        let heads = |phase: &str| total(phase, "heads_bytes") + total(phase, "framing_bytes");
-        assert_eq!(heads("setup"), 4.0 * first, "{hpack}: {line}");
+        let heads = |direction: &str, phase: &str| {
+            let of = |layer: &str| total(direction, phase, layer);
+            of("heads_bytes") + of("framing_bytes")
+        };
+        assert_eq!(heads("up", "setup"), 4.0 * first, "{plan}");
+        // The message has a frame of its own.
+        assert_eq!(heads("down", "setup"), 4.0 * (first_answer + FRAME as f64), "{plan}");
         // The settings of the server are acknowledged as well.
         assert_eq!(
-            total("setup", "control_bytes"),
+            total("up", "setup", "control_bytes"),
             4.0 * (beginning + FRAME as f64),
-            "{hpack}: {line}"
+            "{plan}"
         );
         let row = &world.csv("summary.csv")[0];
-        assert_eq!(heads("steady"), number(row, "completed") * later, "{hpack}: {line}");
+        let polls = number(row, "completed");
+        assert_eq!(heads("up", "steady"), polls * later, "{plan}");
+        assert_eq!(heads("down", "steady"), polls * (later_answer + FRAME as f64), "{plan}");
     }
 }
 

@@ -295,6 +295,30 @@ fn an_idle_client_is_closed_in_the_end() {
 }
 
 #[test]
+fn a_connection_of_http2_has_no_limits_for_a_head_once_a_request_is_answered() {
+    // The settings of the client, and a request of static fields (RFC 7541, appendix A) with `:authority` h.
+    const REQUEST: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
+                             \0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01h";
+    // A ping, and its answer (RFC 9113, 6.7).
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0eight by";
+    const PONG: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0eight by";
+    let bench = Bench::with(spec(), quick());
+    let mut stream = bench.connect();
+    stream.write_all(REQUEST).unwrap();
+    let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
+    // Bytes that come after a request are no head that has begun, however long nothing else is asked.
+    for pings in 1..=8 {
+        stream.write_all(PING).unwrap();
+        while read.windows(PONG.len()).filter(|bytes| *bytes == PONG).count() < pings {
+            let len = stream.read(&mut buffer).unwrap();
+            assert!(len > 0, "closed after {pings} pings");
+            read.extend_from_slice(&buffer[..len]);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn every_update_arrives_once_and_in_order_and_pings_are_answered() {
     let bench = Bench::with(Spec { rate_hz: 1000.0, ..spec() }, quick());
     let mut stream = bench.upgrade();

@@ -564,3 +564,25 @@ fn settings_of_tls_are_refused_if_no_url_has_it_and_the_plan_names_the_hosts_tha
     let text = said(&mixed);
     assert!(text.contains("for 127.0.0.1 and 127.0.0.2, any certificate"), "{text}");
 }
+
+#[test]
+fn secrets_of_connections_are_written_to_the_file_that_the_environment_names() {
+    let world = World::new(&format!(
+        "name = \"keys\"\n{SHORT}[server.tls]\n[[series]]\ntransport = \"websocket\"\n"
+    ));
+    let keys = world.path("keys");
+    let run = finish(world.run(&["--reports", "csv,json", "-q"]).env("SSLKEYLOGFILE", &keys));
+    expect_ran(&world, &run);
+    let written = std::fs::read_to_string(keys).expect("the file");
+    // Both ends of four connections write the same.
+    let lines = |label: &str| written.lines().filter(|line| line.starts_with(label)).count();
+    assert_eq!(lines("CLIENT_TRAFFIC_SECRET_0 "), 8, "{written}");
+    assert_eq!(lines("SERVER_TRAFFIC_SECRET_0 "), 8, "{written}");
+
+    let nowhere = world.path("no/keys");
+    let mut serve = wsbench(&["serve", "--tls", "--bind", "127.0.0.1:0"]);
+    let output = finish(serve.env("SSLKEYLOGFILE", &nowhere));
+    expect_code(&output, 2);
+    let said = said(&output);
+    assert!(said.contains("as SSLKEYLOGFILE, which cannot be written: No such file"), "{said}");
+}

@@ -244,6 +244,7 @@ impl Io<'_> {
     ///
     /// # Errors
     /// If the connection is gone.
+    #[inline]
     pub(crate) fn send_request(
         &mut self,
         request: &RenderedRequest,

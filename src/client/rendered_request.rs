@@ -6,32 +6,45 @@ use crate::protocol::http2::message::{CONNECT, request_fields};
 use crate::record::{Flow, Part};
 
 /// The size of an HTTP head. The body of a poll belongs to it: it says what is asked for.
+///
+/// Each client has one of the request that is under way, so that it is small.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HeadSize {
     /// Its bytes.
     pub bytes: u64,
-    /// Characters without line ends.
-    pub chars: u64,
-    /// Bytes around it: the headers of its frames over HTTP/2.
-    pub framing: u64,
+    /// Less than 4 GiB, as is the next.
+    chars: u32,
+    framing: u32,
 }
 
 impl HeadSize {
+    /// A head of so many bytes with so many characters without line ends, and bytes around it: the headers of its
+    /// frames over HTTP/2.
+    pub(crate) fn new(bytes: u64, chars: u64, framing: u64) -> HeadSize {
+        let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        HeadSize { bytes, chars: small(chars), framing: small(framing) }
+    }
+
     /// Measures a head.
     pub(crate) fn of(head: &[u8]) -> HeadSize {
-        HeadSize { bytes: head.len() as u64, chars: chars_without_line_ends(head), framing: 0 }
+        HeadSize::new(head.len() as u64, chars_without_line_ends(head), 0)
+    }
+
+    /// Characters without line ends.
+    pub(crate) fn chars(self) -> u64 {
+        self.chars.into()
     }
 
     /// What it is on the wire.
     pub(crate) fn wire_bytes(self) -> u64 {
-        self.bytes + self.framing
+        self.bytes + u64::from(self.framing)
     }
 
     /// Adds the head to the parts of a flow.
     pub(crate) fn add_to(self, flow: &mut Flow) {
         flow[Part::Heads] += self.bytes;
-        flow[Part::Framing] += self.framing;
-        flow.head_chars += self.chars;
+        flow[Part::Framing] += u64::from(self.framing);
+        flow.head_chars += self.chars();
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::client::connection::ClientConnection;
 use crate::client::core::{ClientCore, LEAST_PAUSE_NS};
 use crate::client::http::unasked;
-use crate::client::http2::{AnswerEvent, Carrier, StreamAddress, StreamLink};
+use crate::client::http2::{AnswerEvent, Carrier, Http2Role, StreamAddress, StreamLink, stream_of};
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
 use crate::client::stage::{Opening, Securing, Stage, StageEnd};
 pub(crate) use crate::client::surroundings::{Depth, Surroundings};
@@ -28,10 +28,8 @@ pub struct Session {
     policy: SessionPolicy,
     stage: Stage,
     connection: Option<Box<ClientConnection>>,
-    /// What a client over HTTP/2 has in place of a connection.
-    stream: Option<Box<StreamLink>>,
-    /// What a carrier of such clients has besides its connection.
-    carrier: Option<Rc<Carrier>>,
+    /// What it is over HTTP/2.
+    http2: Option<Box<Http2Role>>,
     control: Control,
     /// A turn that waits for its connection.
     turn: Option<Turn>,
@@ -58,8 +56,7 @@ impl Session {
             machine,
             policy,
             connection: None,
-            stream: None,
-            carrier: None,
+            http2: None,
             control: Control::new(),
             turn: None,
             able_ns: 0,
@@ -77,26 +74,25 @@ impl Session {
 
     /// Has a stream of a connection over HTTP/2 in place of a connection.
     pub(crate) fn over(mut self, stream: StreamLink) -> Session {
-        self.stream = Some(Box::new(stream));
+        self.http2 = Some(Box::new(Http2Role::Client(stream)));
         self
     }
 
     /// Is the session of a connection that others share: it connects once one of them wants to.
     pub(crate) fn carrying(mut self, carrier: Rc<Carrier>) -> Session {
-        self.carrier = Some(carrier);
+        self.http2 = Some(Box::new(Http2Role::Carrier(carrier)));
         self.stage = Stage::Idle;
         self
     }
 
     /// It has this slot in the engine.
     pub(crate) fn assign(&mut self, slot: u32) {
-        self.stream.iter_mut().for_each(|stream| stream.assign(slot));
-        self.carrier.iter().for_each(|carrier| carrier.assign(slot));
+        self.http2.iter_mut().for_each(|role| role.assign(slot));
     }
 
     /// Clients have something for the connection that this session carries.
     pub(crate) fn serve_streams(&mut self, around: &mut Surroundings<'_>) {
-        let Some(carrier) = &self.carrier else { return };
+        let Some(Http2Role::Carrier(carrier)) = self.http2.as_deref() else { return };
         let wanted = carrier.begin_serving();
         match self.stage {
             Stage::Open => self.with_machine(around.now_ns, |machine, io| machine.serve(io)),
@@ -127,13 +123,14 @@ impl Session {
             }
             (Stage::Open, AnswerEvent::Ended(error)) => {
                 // The connection's end, which names no stream, ends whatever the client has.
-                if self.stream.as_mut().is_some_and(|stream| stream.note_end_of(address)) {
+                if stream_of(&mut self.http2).is_some_and(|stream| stream.note_end_of(address)) {
                     self.with_machine(around.now_ns, |machine, io| machine.ended(io, error));
                 }
             }
             (stage, AnswerEvent::Answer(frame)) => {
                 let is_open = matches!(stage, Stage::Open);
-                let Session { stream: Some(stream), core, control, .. } = self else { return };
+                let Session { http2, core, control, .. } = self;
+                let Some(stream) = stream_of(http2) else { return };
                 if stream.take_frame(address, &frame, is_open, core, control.phase) {
                     self.let_read(around.now_ns, |machine, io| machine.answer(io, frame));
                 }
@@ -317,7 +314,7 @@ impl Session {
             core: &mut self.core,
             now_ns,
             connection: self.connection.as_deref_mut(),
-            stream: self.stream.as_deref_mut(),
+            stream: stream_of(&mut self.http2),
             control: &mut self.control,
         };
         act(&mut *self.machine, &mut io);
@@ -362,7 +359,9 @@ impl Session {
 
     /// Whether it has a connection, or a place on one, that it can use.
     fn is_connected(&self) -> bool {
-        matches!(self.stage, Stage::Open) && (self.connection.is_some() || self.stream.is_some())
+        matches!(self.stage, Stage::Open)
+            && (self.connection.is_some()
+                || self.http2.as_ref().is_some_and(|role| role.is_client()))
     }
 
     /// Returns the next turn, and whether it is the sender's; `None` if there is none or it has to
@@ -384,7 +383,7 @@ impl Session {
             return true;
         }
         if self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked())
-            || self.stream.as_ref().is_some_and(|stream| stream.carrier().is_blocked())
+            || self.http2.as_ref().is_some_and(|role| role.is_blocked())
         {
             return true;
         }
@@ -437,7 +436,7 @@ impl Session {
                     core: &mut sender.0,
                     now_ns,
                     connection: self.connection.as_deref_mut(),
-                    stream: self.stream.as_deref_mut(),
+                    stream: stream_of(&mut self.http2),
                     control: &mut self.control,
                 };
                 self.machine.turn(&mut io, turn);
@@ -450,7 +449,7 @@ impl Session {
             self.stage = Stage::Open;
             return self.with_machine(around.now_ns, |machine, io| machine.opened(io));
         }
-        if let Some(stream) = &mut self.stream {
+        if let Some(stream) = stream_of(&mut self.http2) {
             if stream.attach() {
                 self.stage = Stage::Open;
                 self.core.note_place();
@@ -761,7 +760,7 @@ impl Session {
         let last = self.control.stopping;
         self.with_machine(now_ns, |machine, io| machine.closing(io, last));
         self.connection = None;
-        if let Some(stream) = &mut self.stream {
+        if let Some(stream) = stream_of(&mut self.http2) {
             stream.detach(&self.core, self.control.phase);
         }
     }
@@ -787,7 +786,7 @@ impl Session {
         self.stage = Stage::Ended;
         self.machine.settle(&self.core);
         self.sender = None;
-        self.stream = None;
+        self.http2 = None;
     }
 }
 

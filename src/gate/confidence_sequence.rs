@@ -30,6 +30,8 @@
 
 use crate::gate::signed_rank::student_quantile;
 use crate::report::median::median;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// The bets, as shares of the money, and how the first 1 is split among them.
 const BETS: [(f64, f64); 4] = [(0.3, 0.15), (0.6, 0.25), (0.9, 0.35), (1.0, 0.25)];
@@ -155,6 +157,21 @@ pub(crate) fn smallest_anytime_p(pairs: u32) -> f64 {
 /// normal density, and the sum is taken for normal. That is right within a tenth of the change. Margins
 /// and Holm's correction are not considered.
 pub(crate) fn detectable_by_bets(noise: f64, pairs: u32, alpha: f64, power: f64) -> Option<f64> {
+    let change = (detectable_deviations(pairs, alpha, power)? * noise).exp_m1();
+    change.is_finite().then_some(change)
+}
+
+/// Returns the same in deviations of the log ratios, which depends on nothing measured. It is asked for after every
+/// pair and of every metric, and takes a millisecond: each is computed once.
+fn detectable_deviations(pairs: u32, alpha: f64, power: f64) -> Option<f64> {
+    static KNOWN: Mutex<BTreeMap<(u32, u64, u64), Option<f64>>> = Mutex::new(BTreeMap::new());
+    let key = (pairs, alpha.to_bits(), power.to_bits());
+    // What a thread that panicked left is whole: an entry is there or not.
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(key).or_insert_with(|| least_shown(pairs, alpha, power))
+}
+
+fn least_shown(pairs: u32, alpha: f64, power: f64) -> Option<f64> {
     if alpha.is_nan() || pairs < 2 || smallest_anytime_p(pairs) > alpha {
         return None;
     }
@@ -167,7 +184,7 @@ pub(crate) fn detectable_by_bets(noise: f64, pairs: u32, alpha: f64, power: f64)
         };
         BETS.iter().map(money).sum::<f64>() * alpha >= 1.0
     };
-    // In deviations: beyond twenty all pairs agree.
+    // Beyond twenty all pairs agree.
     let mut hidden = 0.0;
     let mut shown = 20.0;
     if !shows(shown) {
@@ -177,8 +194,7 @@ pub(crate) fn detectable_by_bets(noise: f64, pairs: u32, alpha: f64, power: f64)
         let middle = f64::midpoint(hidden, shown);
         if shows(middle) { shown = middle } else { hidden = middle }
     }
-    let change = (shown * noise).exp_m1();
-    change.is_finite().then_some(change)
+    Some(shown)
 }
 
 /// Returns the mean and the deviation of the logarithm of a bet's factor, if differences are normal with

@@ -10,7 +10,7 @@ use crate::protocol::http2::message::request_fields;
 use crate::record::{Flow, Part};
 
 /// A head as it is the first time on a connection, and once that has carried the same one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RepeatedHead {
     /// The first time.
     pub first: Flow,
@@ -51,19 +51,13 @@ pub(crate) fn repeated_request(
     Some(repeated_head(policy, 4_096, request_fields(head, tls)?))
 }
 
-/// Returns the head of a request without a body; `None` if it is none.
-pub(crate) fn steady_request(head: &[u8], policy: HpackPolicy) -> Option<Flow> {
-    // Both schemes are in the static table.
-    Some(repeated_request(head, policy, false)?.later)
-}
-
 /// Returns the head of an answer with status 200 and these fields. `table_bytes` is the client's table.
-pub(crate) fn steady_answer<'a>(
+pub(crate) fn repeated_answer<'a>(
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     table_bytes: u32,
-) -> Flow {
+) -> RepeatedHead {
     let mut list = FieldList::default();
     list.push(b":status", b"200");
     fields.for_each(|(name, value)| list.push(name, value));
-    repeated_head(HpackPolicy::OfH2, table_bytes, list).later
+    repeated_head(HpackPolicy::OfH2, table_bytes, list)
 }

@@ -4,6 +4,7 @@
 //! settings, the feed and the delay; nothing here opens a socket.
 
 use crate::predict::{Distribution, Exchange};
+use crate::record::Ledger;
 use serde::{Deserialize, Serialize};
 
 /// One kind of message: how often it is of this kind, what it carries, what it costs.
@@ -74,6 +75,10 @@ pub struct Model {
     /// Why a message may have more or fewer bytes than its kind has here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub varies: Option<Variation>,
+    /// The heads of a connection's first exchange, if those of later ones are others: HTTP/2 has names for what it has
+    /// carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_heads: Option<Ledger>,
     /// What clients send.
     #[serde(default)]
     pub sending: Option<Sending>,

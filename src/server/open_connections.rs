@@ -44,6 +44,8 @@ pub(crate) struct ConnectionState {
     /// Bytes read when the last request did.
     read_then: Cell<u64>,
     busy: Cell<bool>,
+    /// Another protocol has taken over. Its requests, as streams of HTTP/2, begin and end as others do.
+    upgraded: Cell<bool>,
     between_requests: Cell<bool>,
     /// The socket does not take an answer.
     blocked: Cell<bool>,
@@ -98,6 +100,7 @@ impl ConnectionState {
     /// Another protocol takes over, which has limits of its own.
     pub(crate) fn upgrade(&self) {
         self.busy.set(true);
+        self.upgraded.set(true);
         self.waker.take();
     }
     /// Takes the request to close, if there is one. Leaves the waker for the next.
@@ -119,7 +122,7 @@ impl ConnectionState {
     }
 
     fn activity(&self) -> Activity {
-        if self.busy.get() {
+        if self.busy.get() || self.upgraded.get() {
             Activity::Busy
         } else if self.meter.read() > self.read_then.get() && !self.blocked.get() {
             Activity::Head(self.requests.get())
@@ -197,6 +200,7 @@ impl OpenConnections {
             requests: Cell::new(0),
             read_then: Cell::new(0),
             busy: Cell::new(false),
+            upgraded: Cell::new(false),
             between_requests: Cell::new(false),
             blocked: Cell::new(false),
             close_request: Cell::new(None),

@@ -1,5 +1,6 @@
 //! The configuration that the clients of a thread share.
 
+use crate::tls::key_log::key_log;
 use crate::tls::sessions::Sessions;
 use crate::tls::settings::TlsSettings;
 use crate::tls::verifier::Verifier;
@@ -67,7 +68,7 @@ impl ResolvesClientCert for NoCertificate {
 /// is trusted alone.
 ///
 /// # Errors
-/// A sentence, if a file cannot be read or used, or the name cannot be one of a server.
+/// A sentence, if a file cannot be read, written or used, or the name cannot be one of a server.
 pub(crate) fn client_config(
     settings: &TlsSettings,
     own_certificate: Option<&str>,
@@ -89,6 +90,9 @@ pub(crate) fn client_config(
             .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))?,
     };
     config.alpn_protocols = settings.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    if let Some(log) = key_log()? {
+        config.key_log = log;
+    }
     let sessions = settings.resumption.then(|| Arc::new(Sessions::default()));
     config.resumption = match &sessions {
         Some(sessions) => Resumption::store(sessions.clone()),

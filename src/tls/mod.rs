@@ -10,10 +10,12 @@
 //! | `sessions` | the tickets of each simulated client |
 //! | `server` | the configuration of the reference server, and its own certificate |
 //! | `verifier` | which certificates of servers are accepted |
+//! | `key_log` | the secrets of connections, if the environment names a file for them |
 //! | `files` | certificates and keys in PEM files |
 
 mod client;
 mod files;
+mod key_log;
 mod server;
 mod sessions;
 mod settings;

@@ -1,5 +1,6 @@
 //! The configuration of the reference server, and the certificate that it has of its own.
 
+use crate::tls::key_log::key_log;
 use crate::tls::settings::TlsVersion;
 use crate::tls::{HTTP_1_1, HTTP_2, OWN_NAME, files, provider, versions};
 use rustls::ServerConfig;
@@ -82,7 +83,7 @@ pub(crate) struct ServerTls {
 /// Makes the configuration of a server.
 ///
 /// # Errors
-/// A sentence, if the certificate and its key do not belong together.
+/// A sentence, if the certificate and its key do not belong together, or the file for secrets cannot be written.
 pub(crate) fn server_config(tls: &ServerTls) -> Result<Arc<ServerConfig>, String> {
     let ServerTls { identity, version, resumption } = tls;
     let certificates = files::certificates_in(identity.certificate.as_bytes())?;
@@ -94,6 +95,9 @@ pub(crate) fn server_config(tls: &ServerTls) -> Result<Arc<ServerConfig>, String
         .with_single_cert(certificates, key)
         .map_err(|error| format!("the certificate and its key cannot be used: {error}"))?;
     config.alpn_protocols = [HTTP_2, HTTP_1_1].map(|name| name.as_bytes().to_vec()).into();
+    if let Some(log) = key_log()? {
+        config.key_log = log;
+    }
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     if *resumption {
         config.ticketer = rustls::crypto::ring::Ticketer::new()

@@ -29,12 +29,12 @@ for load in polls echoes; do
 done
 
 TIMEFORMAT='%U %S'
-cost() { # LOAD PROGRAM: CPU seconds a message, by all processes of the driver
+cost() { # LOAD PROGRAM: CPU seconds a message by all processes of the driver, and those outside the kernel
     { time taskset -c 1 "$2" run "$work/$1.toml" --out "$work/out" --reports csv -q \
         >/dev/null 2>"$work/err"; } 2>"$work/time" || { cat "$work/err" >&2; exit 1; }
     messages=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "completed") c = i; next }
                         { sum += $c } END { print sum }' "$work/out/timeseries.csv")
-    awk -v n="$messages" '{ printf "%.9f", ($1 + $2) / n }' "$work/time"
+    awk -v n="$messages" '{ printf "%.9f,%.9f", ($1 + $2) / n, $1 / n }' "$work/time"
     rm -rf "$work/out"
 }
 for load in polls echoes; do
@@ -53,8 +53,10 @@ import math, statistics, sys
 T = {3: 3.182, 4: 2.776, 5: 2.571, 7: 2.365, 9: 2.262, 14: 2.145, 19: 2.093, 24: 2.064, 29: 2.045, 39: 2.023}
 loads = {}
 for line in sys.stdin:
-    load, a, b = line.split()
-    loads.setdefault(load, []).append((float(a), float(b)))
+    load, *costs = line.split()
+    both = zip(*([float(n) for n in cost.split(",")] for cost in costs))
+    for which, pair in zip(("", ", outside the kernel"), both):
+        loads.setdefault(load + which, []).append(pair)
 for load, found in loads.items():
     logs = [math.log(b / a) for a, b in found]
     mean, n = statistics.fmean(logs), len(logs)

@@ -8,9 +8,11 @@
 mod carrier;
 mod carrier_session;
 mod queues;
+mod role;
 mod stream_link;
 
 pub(crate) use carrier::Carrier;
 pub(crate) use carrier_session::CarrierPool;
 pub(crate) use queues::{AnswerEvent, Http2Queues, StreamAddress};
+pub(crate) use role::{Http2Role, stream_of};
 pub(crate) use stream_link::StreamLink;

@@ -90,7 +90,7 @@ impl StreamLink {
         self.tunnel = None;
         self.uncounted.up += sent.block + sent.framing + sent.body;
         let bytes = if body_is == Part::Heads { sent.block + sent.body } else { sent.block };
-        Ok(HeadSize { bytes, chars: bytes, framing: sent.framing })
+        Ok(HeadSize::new(bytes, bytes, sent.framing))
     }
 
     /// Opens a stream that becomes a connection of another protocol. Returns what the request is on the wire.

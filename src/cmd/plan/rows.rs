@@ -11,6 +11,7 @@ use crate::plan::{
 use crate::predict::http2::{beginning_bytes, repeated_request};
 use crate::predict::{Exchange, Model};
 use crate::protocol::http1::position::PositionSettings;
+use crate::protocol::http2::frame::FRAME_HEADER_BYTES;
 use crate::protocol::http2::message::request_fields;
 use crate::protocol::template::Template;
 use crate::protocol::websocket::deflate_offer::DeflateOffer;
@@ -279,7 +280,24 @@ fn fields_of(plan: &Plan, series: &PlannedSeries, head: &str) -> Option<String> 
             thousands(beginning_bytes(http2.options()))
         );
     }
+    if let Some((first, later)) = answer_heads(plan, series) {
+        let _ = writeln!(
+            text,
+            "(HEADERS of the first answer {} B, those of later ones {} B)",
+            thousands(first),
+            thousands(later)
+        );
+    }
     Some(text)
+}
+
+/// The bytes of HEADERS of the first answer of a connection, and of later ones, if arithmetic knows them.
+fn answer_heads(plan: &Plan, series: &PlannedSeries) -> Option<(u64, u64)> {
+    let is_its = |case: &&Case| plan.series_of(case).label == series.label;
+    let model = plan.model(plan.cases.iter().find(is_its)?)?;
+    let later = model.messages.first()?.exchange.ledger.down;
+    let later = later[Part::Heads] + FRAME_HEADER_BYTES as u64;
+    Some((model.first_heads?.down.wire.get(), later))
 }
 
 /// What a case is called in every table.

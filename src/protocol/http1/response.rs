@@ -506,7 +506,7 @@ impl Response {
             }
         }
         self.take_head(status, facts, fields);
-        self.state = State::Frames(length);
+        self.state = length.map_or(State::Frames, State::FramesOf);
         self.end_frames(ends)
     }
 
@@ -516,14 +516,13 @@ impl Response {
         input: &AnswerBody<'_>,
         on: &mut impl FnMut(BodyPiece<'_>),
     ) -> Result<(), Malformed> {
-        let State::Frames(left) = self.state else { return Err(Malformed) };
-        self.parts.framing += input.framing_bytes;
         let bytes = input.bytes.len() as u64;
-        let left = match left {
-            Some(left) => Some(left.checked_sub(bytes).ok_or(Malformed)?),
-            None => None,
+        self.state = match self.state {
+            State::Frames => State::Frames,
+            State::FramesOf(left) => State::FramesOf(left.checked_sub(bytes).ok_or(Malformed)?),
+            _ => return Err(Malformed),
         };
-        self.state = State::Frames(left);
+        self.parts.framing += input.framing_bytes;
         if bytes > 0 {
             // Where frames end means nothing (RFC 9113 §8.1): others on the way may cut a body elsewhere.
             self.body(input.bytes, bytes, |bytes| on(BodyPiece::Plain(bytes)));
@@ -536,7 +535,7 @@ impl Response {
         if !ends {
             return Ok(());
         }
-        if let State::Frames(Some(1..)) = self.state
+        if let State::FramesOf(1..) = self.state
             && self.parts.payload > 0
         {
             return Err(Malformed);
@@ -581,7 +580,7 @@ impl Response {
                 Ok(1)
             }
             // Bytes that are in no frame.
-            State::Frames(_) => Err(Malformed),
+            State::Frames | State::FramesOf(_) => Err(Malformed),
             State::Done => Ok(0),
         }
     }

@@ -576,7 +576,7 @@ fn without_tls(
 /// Returns the size of a request of so many bytes at the socket: the library adds a field of its
 /// own, `Connection: keep-alive`, if the server answers in HTTP/1.0.
 fn written_size(request: HeadSize, up: u64) -> HeadSize {
-    HeadSize { bytes: up, chars: (request.chars + up).saturating_sub(request.bytes), framing: 0 }
+    HeadSize::new(up, (request.chars() + up).saturating_sub(request.bytes), 0)
 }
 
 /// Returns how long the body may go on if it is a stream of events, which is no answer to a poll; `None`

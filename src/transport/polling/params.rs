@@ -7,7 +7,7 @@ use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, piece_framing,
     poll_age_ns, poll_delivery, polled, posted, received_by_each, request_flow, sending,
 };
-use crate::predict::http2::{steady_answer, steady_request};
+use crate::predict::http2::{repeated_answer, repeated_request};
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
@@ -21,7 +21,7 @@ use crate::protocol::http1::request_parts::RequestParts;
 use crate::protocol::http1::success::SUCCESS;
 use crate::protocol::http2::message::is_of_connection;
 use crate::protocol::http2::options::{HEADER_TABLE, HPACK, HTTP_VERSION, Http2Settings, STREAMS};
-use crate::record::Ledger;
+use crate::record::{Flow, Ledger};
 use crate::server::post::POST_REPLY;
 use crate::time::TurnPlacement;
 use crate::transport::{SeriesShape, choose_engine};
@@ -275,6 +275,12 @@ fn predict(params: &Params, context: &SeriesContext) -> Model {
         model.sending = Some(sending(&feed.among(context.clients), context.clients, exchange));
     }
     model.response = Some(Distribution::constant((trips * 2 * delay_ns) as f64));
+    if let Some(http2) = &params.request.options.http2 {
+        let request = params.request.request(&context.target, None);
+        let length = message_bytes(feed, 1);
+        model.first_heads =
+            Some(http2_heads(params, http2, &request, (length.0 + length.1) as usize).0);
+    }
     model
 }
 
@@ -297,7 +303,7 @@ fn exchange(params: &Params, context: &SeriesContext, interval_ns: u64, updates:
             let response = params.response.render_expected(length);
             Ledger { up: request_flow(&request), down: head_flow(&response) }
         }
-        Some(http2) => http2_heads(params, http2, &request, length),
+        Some(http2) => http2_heads(params, http2, &request, length).1,
     };
     if params.new_connection && context.feed.semantics == Semantics::Log {
         ledger.up += head_flow(head::last_event_id(0).as_bytes());
@@ -308,21 +314,22 @@ fn exchange(params: &Params, context: &SeriesContext, interval_ns: u64, updates:
     with_segments(params, ledger, interval_ns)
 }
 
-/// Returns the heads of a poll over HTTP/2 that is not the first one of its connection.
+/// Returns the heads of a connection's first poll over HTTP/2, and those of later ones.
 fn http2_heads(
     params: &Params,
     http2: &Http2Settings,
     request: &RequestParts,
     length: usize,
-) -> Ledger {
+) -> (Ledger, Ledger) {
     let head = request.render_constant().0;
-    // The settings were read: they are those of a request.
-    let up = steady_request(&head, http2.hpack).unwrap_or_default();
+    // Both schemes are in the static table. The settings were read: they are those of a request.
+    let up = repeated_request(&head, http2.hpack, false).unwrap_or_default();
     let fields = params.response.header_map(length, "");
     let fields = fields.iter().filter(|(name, _)| !is_of_connection(name.as_str()));
     let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
-    let down = steady_answer(fields, http2.header_table_bytes);
-    Ledger { up, down }
+    let down = repeated_answer(fields, http2.header_table_bytes);
+    let ledger = |up: Flow, down: Flow| Ledger { up, down };
+    (ledger(up.first, down.first), ledger(up.later, down.later))
 }
 
 /// Returns the exchange with these bytes.

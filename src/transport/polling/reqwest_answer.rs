@@ -56,7 +56,7 @@ pub(super) fn response_parts(
     let rest = down.saturating_sub(payload);
     let beyond = rest.saturating_sub(size.bytes);
     let heads = if framing.is_some() { rest - beyond } else { rest };
-    let head_chars = (size.chars + heads).saturating_sub(size.bytes);
+    let head_chars = (size.chars() + heads).saturating_sub(size.bytes);
     let parts = Parts { heads, head_chars, framing: rest - heads, payload: down - rest, stray: 0 };
     let is_usual = heads == size.bytes || without_reason && heads + 1 == size.bytes;
     let shown = match framing {
@@ -112,7 +112,7 @@ pub(super) fn head_size(response: &reqwest::Response) -> ShownHead {
         chars += (name.as_str().len() + 2 + value.as_bytes().len()) as u64;
         lines += 1;
     }
-    let size = HeadSize { bytes: chars + 2 * (lines + 1), chars, framing: 0 };
+    let size = HeadSize::new(chars + 2 * (lines + 1), chars, 0);
     ShownHead { size, without_reason: reason.is_empty() }
 }
 
@@ -122,10 +122,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_counted_is_a_responses_size_whatever_its_lines_are() {
-        let head = |without_reason| ShownHead {
-            size: HeadSize { bytes: 100, chars: 90, framing: 0 },
-            without_reason,
-        };
+        let head = |without_reason| ShownHead { size: HeadSize::new(100, 90, 0), without_reason };
         let parts_of = |head, payload, down, framing| {
             let (parts, shown) = response_parts(head, payload, down, framing);
             assert_eq!(parts.heads + parts.framing + parts.payload, down);

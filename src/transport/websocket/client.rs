@@ -28,13 +28,12 @@ use crate::transport::websocket::conversation::{Conversation, ConversationState}
 use crate::transport::websocket::frame_faults::LargeFrame;
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::{ID, Params};
-use crate::transport::websocket::pending_echo::{PendingEcho, message_id};
+use crate::transport::websocket::pending_echo::{PendingEcho, PendingEchoes, message_id};
 use crate::transport::websocket::unwritten::UnwrittenFrames;
 use crate::transport::websocket::upgrade::{
     OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests, name_selected,
 };
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io::Write as _;
 use std::rc::Rc;
 
@@ -124,7 +123,7 @@ impl MachineClients for WebSocketClients {
             deflater: None,
             inbox: ClientInbox::default(),
             conversation: self.0.conversation.clone().map(ConversationState::new).map(Box::new),
-            pending: echo.then(VecDeque::new),
+            pending: echo.then(Box::default),
             unwritten: None,
             late_pong: None,
             close_sent: false,
@@ -158,7 +157,7 @@ struct WebSocketMachine {
     /// The conversation beside the updates, if there is one.
     conversation: Option<Box<ConversationState>>,
     /// In an echo, the messages whose echoes have not come yet, in order.
-    pending: Option<VecDeque<PendingEcho>>,
+    pending: Option<Box<PendingEchoes>>,
     /// Frames that have not reached the socket whole, in order; `None` if there are none.
     unwritten: Option<Box<UnwrittenFrames>>,
     /// The answer to the latest ping, if the socket takes nothing now (RFC 6455 §5.5.3).
@@ -452,8 +451,8 @@ impl Machine for WebSocketMachine {
         io.message_sent(turn.phase, sent.is_ok());
         let Some(pending) = &mut self.pending else { return };
         io.echo_awaited(turn.phase);
-        pending.push_back(PendingEcho { stamp, sent_ns, phase: turn.phase });
-        if pending.len() == 1 {
+        pending.queue.push_back(PendingEcho { stamp, sent_ns, phase: turn.phase });
+        if pending.queue.len() == 1 {
             io.begin_exchange(0);
         }
     }
@@ -462,7 +461,8 @@ impl Machine for WebSocketMachine {
         self.close_sent
             || self.handshake.is_some()
             || self.conversation.as_ref().is_some_and(|said| !said.is_set_up())
-            || (self.shared.back_to_back && self.pending.as_ref().is_some_and(|p| !p.is_empty()))
+            || (self.shared.back_to_back
+                && self.pending.as_ref().is_some_and(|p| !p.queue.is_empty()))
     }
 
     fn touch(&self) -> u64 {
@@ -521,7 +521,7 @@ impl Machine for WebSocketMachine {
         if let Some(conversation) = &mut self.conversation {
             conversation.begin(0);
         }
-        for PendingEcho { phase, .. } in self.pending.iter_mut().flat_map(|p| p.drain(..)) {
+        for PendingEcho { phase, .. } in self.pending.iter_mut().flat_map(|p| p.queue.drain(..)) {
             io.echo_lost(phase);
             if last {
                 // Otherwise the loss of the connection is counted already.

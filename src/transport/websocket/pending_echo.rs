@@ -13,6 +13,13 @@ pub(super) struct PendingEcho {
     pub phase: Phase,
 }
 
+/// Messages whose echoes have not come yet, in order. Only clients that echo have it, boxed: it is larger than all that
+/// others need for it.
+#[derive(Debug, Default)]
+pub(super) struct PendingEchoes {
+    pub queue: VecDeque<PendingEcho>,
+}
+
 /// What an echo is the answer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EchoOf {

@@ -20,8 +20,10 @@ pub(super) enum State {
     Trailer { in_field: bool, bytes: u16 },
     /// The body ends with the connection.
     UntilClose,
-    /// The body comes in frames of HTTP/2: so many bytes are to come, if the head says so.
-    Frames(Option<u64>),
+    /// The body comes in frames of HTTP/2.
+    Frames,
+    /// The same, and the head has said how many bytes are to come still.
+    FramesOf(u64),
     /// It is whole.
     Done,
 }

@@ -45,7 +45,7 @@ impl WebSocketMachine {
 
     /// The phase of the message whose echo is awaited: the echo belongs to its turn.
     fn echo_phase(&self) -> Option<Phase> {
-        self.pending.as_ref()?.front().map(|echo| echo.phase)
+        self.pending.as_ref()?.queue.front().map(|echo| echo.phase)
     }
 
     /// Counts a message of so many bytes that was read into the inbox, and its updates. Returns the
@@ -74,7 +74,7 @@ impl WebSocketMachine {
     /// phase; `None` if it names none.
     fn receive_answer(&mut self, io: &mut Io<'_>, inbox: &mut Inbox) -> Option<Phase> {
         io.thread.event();
-        let pending = self.pending.as_mut()?;
+        let pending = &mut self.pending.as_mut()?.queue;
         let Some(id) = inbox.take_id() else {
             io.message_ignored(io.phase());
             return None;
@@ -100,6 +100,7 @@ impl WebSocketMachine {
         let only = inbox.take_only_stamp();
         let unknown = ClientError::of(ClientErrorKind::UnknownAnswer);
         let Some(pending) = &mut self.pending else { return io.phase() };
+        let pending = &mut pending.queue;
         match EchoOf::find(pending, only) {
             EchoOf::Pending(at) => {
                 pending.drain(..at).for_each(|echo| io.echo_lost(echo.phase));
@@ -182,7 +183,7 @@ impl WebSocketMachine {
             let text = frame_faults::said_of_reader(error);
             return io.lose_refused(frame_faults::of_reader(error).error(), text);
         }
-        let awaits = self.is_busy() || self.pending.as_ref().is_some_and(|p| !p.is_empty());
+        let awaits = self.is_busy() || self.pending.as_ref().is_some_and(|p| !p.queue.is_empty());
         self.large_frame.watch(&self.reader, awaits, io);
         self.open.note(self.reader.is_within_message(), ended, io.now_ns);
         if let Some(kind) = broken {

@@ -458,7 +458,7 @@ fn add_heads(account: &mut Account) {
     connection.count_in(phase, |ledger| {
         let up = Flow::of([(Part::Heads, request.bytes)]);
         let down = Flow::of([(Part::Heads, response.heads)]);
-        ledger.up += up.with_head_chars(request.chars);
+        ledger.up += up.with_head_chars(request.chars());
         ledger.down += down.with_head_chars(response.head_chars);
     });
 }

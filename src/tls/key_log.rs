@@ -1,0 +1,28 @@
+//! The secrets of connections, for whoever reads a capture of them.
+
+use rustls::{KeyLog, KeyLogFile};
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+/// Names the file, as for curl and browsers; its lines are those of NSS.
+const VARIABLE: &str = "SSLKEYLOGFILE";
+
+/// Returns what writes the secrets of each connection to the file of `SSLKEYLOGFILE`, one for all
+/// threads; `None` if the environment names no file.
+///
+/// # Errors
+/// A sentence, if the file cannot be written.
+pub(super) fn key_log() -> Result<Option<Arc<dyn KeyLog>>, String> {
+    static SHARED: OnceLock<Arc<KeyLogFile>> = OnceLock::new();
+    let Some(path) = std::env::var_os(VARIABLE) else { return Ok(None) };
+    // rustls goes on without a file that it cannot open.
+    OpenOptions::new().append(true).create(true).open(&path).map_err(|error| {
+        format!(
+            "the environment names {} as {VARIABLE}, which cannot be written: {error}; name a file that can be",
+            Path::new(&path).display()
+        )
+    })?;
+    let shared: Arc<dyn KeyLog> = SHARED.get_or_init(|| Arc::new(KeyLogFile::new())).clone();
+    Ok(Some(shared))
+}
