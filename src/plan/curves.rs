@@ -38,6 +38,11 @@ fn points(plan: &Plan, series: &PlannedSeries, clients: u32) -> Result<Vec<CostA
     if plan.feed.workload == Workload::Echo {
         return Err("in an echo a client gets messages at the rate at which it sends them");
     }
+    if super::shares_connections(series) {
+        return Err(
+            "messages of several clients share a packet, or have one each, as their moments have it",
+        );
+    }
     let found: Vec<CostAt> =
         rates().filter_map(|rate_hz| at(plan, series, clients, rate_hz)).collect();
     if found.is_empty() { Err("how often its clients ask cannot be predicted") } else { Ok(found) }

@@ -4,10 +4,10 @@
 //! are not arithmetic.
 
 use crate::plan::measured::{
-    AROUND_NS, CONNECT_NS, PROCESS_BYTES, RATE_SEARCH_NS, RESULT_CASE_BYTES, RESULT_ROW_BYTES,
-    SOCKET_BYTES, TLS_DRIVER_BYTES, TLS_SERVER_BYTES,
+    AROUND_NS, CONNECT_NS, HTTP2_DRIVER_BYTES, HTTP2_SERVER_BYTES, PROCESS_BYTES, RATE_SEARCH_NS,
+    RESULT_CASE_BYTES, RESULT_ROW_BYTES, SOCKET_BYTES, TLS_DRIVER_BYTES, TLS_SERVER_BYTES,
 };
-use crate::plan::{Case, Plan};
+use crate::plan::{Case, DriverShard, Plan};
 use crate::predict::Exchange;
 use crate::record::Part;
 use crate::units::SECOND_NS;
@@ -27,8 +27,8 @@ pub(crate) struct ExpectedTraffic {
     pub protocol_down_bytes: f64,
     /// Socket bytes in both directions.
     pub wire_bytes: f64,
-    /// Bytes of IP packets in both directions.
-    pub ip_bytes: f64,
+    /// Bytes of IP packets in both directions; absent if messages of several clients share packets.
+    pub ip_bytes: Option<f64>,
 }
 
 /// What a case will take.
@@ -73,9 +73,10 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
     let series = plan.series_of(case);
     let clients = u64::from(case.clients);
     // The floor opens no socket.
-    let shared = plan.series_of(case).settings.http2().map_or(1, |http2| http2.streams);
-    let connections = if case.floor { 0 } else { clients.div_ceil(shared.into()) };
+    let connections = if case.floor { 0 } else { connections(plan, case) };
     let memory = series.settings.memory();
+    let memory = if series.settings.is_http2() { memory.over_http2() } else { memory };
+    let http2_connections = if series.settings.is_http2() { connections } else { 0 };
     let tls = plan.tls_of(series).filter(|_| !case.floor).map_or(0, |_| 1);
     let drivers = case.drivers.len() as u64;
     let servers = case.servers.len() as u64;
@@ -96,9 +97,12 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
         }),
         traffic: traffic(plan, case).filter(|_| !case.floor),
         driver_bytes: drivers * PROCESS_BYTES
-            + clients * (memory.driver_bytes + tls * TLS_DRIVER_BYTES),
+            + clients * (memory.driver_bytes + tls * TLS_DRIVER_BYTES)
+            + http2_connections * HTTP2_DRIVER_BYTES,
         server_bytes: if servers > 0 {
-            servers * PROCESS_BYTES + clients * (memory.server_bytes + tls * TLS_SERVER_BYTES)
+            servers * PROCESS_BYTES
+                + clients * (memory.server_bytes + tls * TLS_SERVER_BYTES)
+                + http2_connections * HTTP2_SERVER_BYTES
         } else {
             0
         },
@@ -106,6 +110,18 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
         result_bytes: RESULT_CASE_BYTES + duration_ns.div_ceil(SECOND_NS) * RESULT_ROW_BYTES,
         duration_ns,
     }
+}
+
+/// Returns how many connections the clients of a case keep: those of a thread share some over HTTP/2.
+fn connections(plan: &Plan, case: &Case) -> u64 {
+    let shared = plan.series_of(case).settings.http2().map_or(1, |http2| http2.streams.max(1));
+    let of_thread = |clients: u32| u64::from(clients.div_ceil(shared));
+    let of_process = |shard: &DriverShard| -> u64 {
+        // Every so many-th client is a thread's.
+        let threads = shard.threads.max(1);
+        (0..threads).map(|number| of_thread((shard.clients + threads - 1 - number) / threads)).sum()
+    };
+    case.drivers.iter().map(of_process).sum()
 }
 
 /// Estimates the size of the result file.
@@ -128,7 +144,7 @@ fn traffic(plan: &Plan, case: &Case) -> Option<ExpectedTraffic> {
         protocol_up_bytes: all(|e| e.ledger.up.overhead())?,
         protocol_down_bytes: all(|e| e.ledger.down.overhead())?,
         wire_bytes: all(|e| e.ledger.up.wire.get() + e.ledger.down.wire.get())?,
-        ip_bytes: all(|e| e.ip_bytes().get())?,
+        ip_bytes: all(|e| e.ip_bytes().get()).filter(|_| !model.shares_packets),
     })
 }
 

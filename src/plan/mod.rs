@@ -413,12 +413,13 @@ impl Plan {
             self.tls_of(series).is_some(),
         );
         let mut model = series.settings.shape(&context).model?;
+        model.shares_packets = shares_connections(series);
         if let Some(tls) = self.tls_of(series) {
             if series.connection_each_turn {
                 // The size of a handshake varies with its signatures.
                 return None;
             }
-            if shares_connections(series) {
+            if model.shares_packets {
                 return None;
             }
             model.add_records(tls.record_bytes());

@@ -79,6 +79,10 @@ pub struct Model {
     /// carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_heads: Option<Ledger>,
+    /// Whether messages of several clients share packets, or have one each, as the moments have it: then no arithmetic
+    /// knows bytes of IP.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_packets: bool,
     /// What clients send.
     #[serde(default)]
     pub sending: Option<Sending>,

@@ -406,7 +406,9 @@ fn alert_remedy(code: i32) -> &'static str {
     match code {
         116 => "; give the clients a certificate by tls.cert and tls.key",
         112 => "; give the name that it knows by tls.sni",
-        120 => "; offer a protocol that it has by tls.alpn",
+        120 => {
+            "; it may have no HTTP/2: leave out http_version or --http2, or offer a protocol that it has by tls.alpn"
+        }
         70 => "; it has no version that is offered, see tls.version",
         _ => "",
     }

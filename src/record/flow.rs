@@ -60,6 +60,11 @@ impl Flow {
     pub fn unexplained(&self) -> i64 {
         self.wire.get() as i64 - self.explained() as i64
     }
+    /// Takes bytes of a part away that were counted and never sent.
+    pub(crate) fn take(&mut self, part: Part, bytes: u64) {
+        self[part] = self[part].saturating_sub(bytes);
+        self.wire = Bytes::new(self.wire.get().saturating_sub(bytes));
+    }
     /// Takes bytes away that were counted and never sent: what came last, as far as parts have so many.
     pub(crate) fn take_last(&mut self, bytes: u64) {
         let mut left = bytes;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body_util::Either;
 use hyper::body::{Body as HttpBody, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -28,6 +28,8 @@ pub(crate) struct MessageFormat {
     pub content_type: &'static str,
     /// Writes one message.
     pub message: fn(Outgoing, PayloadKind) -> Bytes,
+    /// Writes one over HTTP/2, which has no chunks, if it is another there.
+    pub over_http2: Option<fn(Outgoing, PayloadKind) -> Bytes>,
     /// What goes out if nothing else did for a while, and after how many nanoseconds; 0 for
     /// never.
     pub heartbeat: (&'static [u8], u64),
@@ -46,9 +48,10 @@ impl Endpoint for MessageFormat {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         let now = now_ns();
         peer.subscribe(last_event_id(request.headers()), now);
+        let over_http2 = self.over_http2.filter(|_| request.version() == Version::HTTP_2);
         let mut body = StreamingBody {
             peer: peer.clone(),
-            format: *self,
+            format: MessageFormat { message: over_http2.unwrap_or(self.message), ..*self },
             sleep: peer.thread.timer.until(0),
             beat_ns: self.next_beat(now),
         };

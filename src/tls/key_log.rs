@@ -15,7 +15,8 @@ const VARIABLE: &str = "SSLKEYLOGFILE";
 /// A sentence, if the file cannot be written.
 pub(super) fn key_log() -> Result<Option<Arc<dyn KeyLog>>, String> {
     static SHARED: OnceLock<Arc<KeyLogFile>> = OnceLock::new();
-    let Some(path) = std::env::var_os(VARIABLE) else { return Ok(None) };
+    let path = std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
+    let Some(path) = path else { return Ok(None) };
     // rustls goes on without a file that it cannot open.
     OpenOptions::new().append(true).create(true).open(&path).map_err(|error| {
         format!(

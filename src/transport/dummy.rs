@@ -48,8 +48,12 @@ impl Series for Params {
         SeriesShape::pushed(context, model, interval_ns)
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        let endpoint =
-            MessageFormat { content_type: "text/plain", message: marked, heartbeat: (b"", 0) };
+        let endpoint = MessageFormat {
+            content_type: "text/plain",
+            message: marked,
+            over_http2: None,
+            heartbeat: (b"", 0),
+        };
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {

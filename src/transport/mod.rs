@@ -53,6 +53,15 @@ impl ClientMemory {
     pub const POLLED: ClientMemory = ClientMemory { driver_bytes: 1_000, server_bytes: 1_300 };
     /// A client whose connection is upgraded to WebSocket.
     pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 950, server_bytes: 1_500 };
+
+    /// The same over HTTP/2, where a stream has no buffers of its own: those are its connection's.
+    pub(crate) fn over_http2(self) -> ClientMemory {
+        let more = |of: u64, usual: u64| of.saturating_sub(usual);
+        ClientMemory {
+            driver_bytes: 1_200 + more(self.driver_bytes, ClientMemory::HTTP.driver_bytes),
+            server_bytes: 2_500 + more(self.server_bytes, ClientMemory::HTTP.server_bytes),
+        }
+    }
 }
 
 /// A way of getting live data to a client.

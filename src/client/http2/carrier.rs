@@ -5,7 +5,7 @@ use crate::client::core::ClientCore;
 use crate::protocol::http2::connection::{Http2Connection, Http2Options, SentBytes, StreamRefusal};
 use crate::protocol::http2::fields::PreparedFields;
 use crate::protocol::http2::frame::ErrorCode;
-use crate::record::{ClientError, ClientErrorKind};
+use crate::record::{ClientError, ClientErrorKind, Part};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -140,7 +140,7 @@ impl Carrier {
         &self,
         slot: u32,
         fields: &PreparedFields,
-        body: &[u8],
+        (body, body_is): (&[u8], Part),
     ) -> Result<(u32, SentBytes), ClientError> {
         let mut state = self.state.borrow_mut();
         let CarrierState { http2, out, stage, tunnels, .. } = &mut *state;
@@ -152,9 +152,12 @@ impl Carrier {
         let opened = http2.open(slot, fields, ends, out).map_err(refusal)?;
         let mut sent = opened.sent;
         if !body.is_empty() {
-            // What waits for room is sent soon: it counts as sent, but for the headers of its frames.
+            // What waits for room is sent soon: it counts as sent, but for the headers of its frames. See `UnsentBytes`.
             sent.framing += http2.send(opened.id, body, true, out).framing;
             sent.body = body.len() as u64;
+            if body_is == Part::Heads {
+                http2.waits_as_request(opened.id);
+            }
         }
         drop(state);
         self.wake();

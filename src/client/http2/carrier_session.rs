@@ -9,7 +9,7 @@ use crate::client::session::Session;
 use crate::protocol::http1::other_protocol::{FirstBytes, OtherProtocol};
 use crate::protocol::http2::Http2Problem;
 use crate::protocol::http2::connection::{
-    Http2Connection, Http2Event, Http2Options, SentBytes, StreamRefusal,
+    Http2Connection, Http2Event, Http2Options, SentBytes, StreamRefusal, UnsentBytes,
 };
 use crate::protocol::http2::frame::ErrorCode;
 use crate::record::{ClientError, ClientErrorKind, ForeignProtocol, Http2Fault, Part, Phase};
@@ -117,9 +117,13 @@ impl CarrierMachine {
     fn flush(&mut self, io: &mut Io<'_>) {
         let mut state = self.carrier.state.borrow_mut();
         let control = state.http2.take_control_sent();
-        if control > 0 {
+        let unsent = state.http2.take_unsent();
+        if control > 0 || unsent != UnsentBytes::default() {
             io.core.add_bytes(io.phase(), |ledger| {
                 ledger.up.add(Part::Control, control);
+                // The clients have counted them by now.
+                ledger.up.take(Part::Heads, unsent.of_requests);
+                ledger.up.take(Part::Payload, unsent.of_messages);
             });
         }
         if state.out.is_empty() {
@@ -228,8 +232,10 @@ impl CarrierMachine {
             _ if first && bytes.starts_with(b"HTTP/1.") => ForeignProtocol::Http1.error(),
             FirstBytes::Of(OtherProtocol::Tls) => ForeignProtocol::Tls.error(),
             FirstBytes::Of(OtherProtocol::Ssh) => ForeignProtocol::Ssh.error(),
-            // It is no HTTP/2 whose rules it could break.
-            _ if first => Http2Fault::NoSettings.error(),
+            // It is no HTTP/2 whose rules it could break, unless it began with settings (RFC 9113 §6.5).
+            _ if first && bytes.get(3..9).is_none_or(|of| of != [4, 0, 0, 0, 0, 0]) => {
+                Http2Fault::NoSettings.error()
+            }
             FirstBytes::Of(OtherProtocol::Http2) | FirstBytes::Open | FirstBytes::OfNone => {
                 fault(problem).error()
             }
@@ -238,6 +244,11 @@ impl CarrierMachine {
             let mut state = self.carrier.state.borrow_mut();
             let CarrierState { http2, out, .. } = &mut *state;
             http2.go_away(problem.code(), out);
+        }
+        // Clients count the error if they wait for an answer; otherwise nobody would.
+        let is_unseen = self.carrier.state.borrow().http2.open_streams() == 0;
+        if is_unseen && !self.is_closing {
+            io.core.fault(io.phase(), error);
         }
         self.flush(io);
         self.lose(io, Some(error));
@@ -382,8 +393,15 @@ impl Machine for CarrierMachine {
         self.tell_end(None);
         let left = std::mem::take(&mut self.received) + io.take_received();
         let unsent = io.unsent();
+        let held = {
+            let mut state = self.carrier.state.borrow_mut();
+            state.http2.end_streams();
+            state.http2.take_unsent()
+        };
         io.core.add_bytes(io.phase(), |ledger| {
             ledger.down.add(Part::Discarded, left);
+            ledger.up.take(Part::Heads, held.of_requests);
+            ledger.up.take(Part::Payload, held.of_messages);
             // They are the last of what was counted.
             ledger.up.take_last(unsent);
         });

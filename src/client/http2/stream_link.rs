@@ -81,7 +81,7 @@ impl StreamLink {
         body: &[u8],
         body_is: Part,
     ) -> Result<HeadSize, ClientError> {
-        let (stream, sent) = self.carrier.request(self.slot, fields, body)?;
+        let (stream, sent) = self.carrier.request(self.slot, fields, (body, body_is))?;
         if core.id == 0 {
             let lines = fields.iter().map(|(name, value, _)| (name, value));
             keep_fields(&core.thread.heads, request_of(core, phase), lines);

@@ -361,8 +361,11 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
         };
         row.push(format!("{}/s", thousands(t.events.round() as u64)));
         let protocol = [t.protocol_up_bytes, t.protocol_down_bytes];
-        let layers = [t.payload_bytes, protocol[0], protocol[1], t.wire_bytes, t.ip_bytes];
-        row.extend(layers.map(|bytes| format!("{}/s", human_bytes(bytes))));
+        let layers = [t.payload_bytes, protocol[0], protocol[1], t.wire_bytes];
+        let a_second = |bytes: f64| format!("{}/s", human_bytes(bytes));
+        row.extend(layers.map(a_second));
+        // Packets that several clients share have no arithmetic.
+        row.push(t.ip_bytes.map_or_else(|| "–".to_owned(), a_second));
         row
     });
     std::iter::once(heads).chain(rows).collect()
@@ -379,7 +382,7 @@ fn each_event(model: &Model) -> Cells {
         bytes(|e| e.ledger.up.overhead()),
         bytes(|e| e.ledger.down.overhead()),
         bytes(|e| e.ledger.up.wire.get() + e.ledger.down.wire.get()),
-        bytes(|e| e.ip_bytes().get()),
+        if model.shares_packets { "–".to_owned() } else { bytes(|e| e.ip_bytes().get()) },
     ]
 }
 

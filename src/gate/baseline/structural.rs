@@ -252,7 +252,7 @@ impl AllowedSegments {
             + idle_exchanges(row, model) * model.idle.map_or(0.0, |i| with(&i.exchange))
             + row.steady.control_frames as f64;
         // A client that waits for each answer never has two of them in the socket.
-        let waits = row.asks && !model.messages.is_empty();
+        let waits = row.asks && !model.messages.is_empty() && !model.shares_packets;
         let least_with = if waits { n * least } else { 0.0 };
         let without_payload = if row.connection_each_turn {
             // Opening and closing has segments of its own, some of which may acknowledge payload.

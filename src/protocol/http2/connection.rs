@@ -10,12 +10,13 @@ use crate::protocol::http2::frame::{
 };
 use crate::protocol::http2::frame_reader::{DataPiece, FramePiece, Http2FrameReader};
 use crate::protocol::http2::hpack::{Decoder, Encoder, HpackPolicy};
+use crate::protocol::http2::payload::{first_u32, of_connection, status_of, without_padding};
 use crate::protocol::http2::settings::{
     CONNECTION_WINDOW, HEADER_LIST_BYTES, PeerSettings, STREAM_WINDOW, write_opening,
     write_window_update,
 };
-pub(crate) use crate::protocol::http2::streams::StreamName;
 use crate::protocol::http2::streams::{StreamEntry, StreamTable, WaitingBytes};
+pub(crate) use crate::protocol::http2::streams::{StreamName, UnsentBytes};
 
 const HEADER: u64 = FRAME_HEADER_BYTES as u64;
 /// The largest number of a stream.
@@ -128,6 +129,8 @@ pub(crate) struct Http2Connection {
     receive_window: i64,
     /// Bytes of the connection's own frames that were appended and that nobody has taken yet.
     control_sent: u64,
+    /// Bytes of bodies that were said to be sent and will not be, and that nobody has taken yet.
+    unsent: UnsentBytes,
 }
 
 impl Http2Connection {
@@ -147,6 +150,7 @@ impl Http2Connection {
             send_window: DEFAULT_WINDOW.into(),
             receive_window: CONNECTION_WINDOW.into(),
             control_sent: 0,
+            unsent: UnsentBytes::default(),
         }
     }
 
@@ -165,6 +169,25 @@ impl Http2Connection {
     /// Returns how many bytes of the connection's own frames were appended since the last call.
     pub(crate) fn take_control_sent(&mut self) -> u64 {
         std::mem::take(&mut self.control_sent)
+    }
+
+    /// Returns how many bytes of bodies wait no more since the last call: their streams have ended before there was
+    /// room for them.
+    pub(crate) fn take_unsent(&mut self) -> UnsentBytes {
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// Ends all streams, as the connection has ended.
+    pub(crate) fn end_streams(&mut self) {
+        while let Some(mut stream) = self.streams.remove_after(0) {
+            self.unsent.add(&mut stream);
+        }
+    }
+
+    /// What waits on a stream says what is asked for, and is no message.
+    pub(crate) fn waits_as_request(&mut self, id: u32) {
+        let waiting = self.streams.get(id).and_then(|stream| stream.waiting.as_mut());
+        waiting.into_iter().for_each(|waiting| waiting.of_request = true);
     }
 
     /// Sends a request, whose body follows unless it `ends` with its fields.
@@ -292,7 +315,8 @@ impl Http2Connection {
 
     /// Ends a stream by an error. What comes of it is discarded.
     pub(crate) fn reset(&mut self, id: u32, code: ErrorCode, out: &mut Vec<u8>) {
-        if self.streams.remove(id).is_some() {
+        if let Some(mut stream) = self.streams.remove(id) {
+            self.unsent.add(&mut stream);
             self.control(out, |out| {
                 let kind = FrameType::ResetStream;
                 Http2FrameHeader { length: 4, kind, flags: 0, stream: id }.write(out);
@@ -362,8 +386,10 @@ impl Http2Connection {
         self.check_order(header)?;
         match header.kind {
             FrameType::Data => return self.padded_data(header, payload, out, on),
-            FrameType::Headers => return self.headers(header, payload, scratch, on),
-            FrameType::Continuation => return self.continuation(header, payload, scratch, on),
+            FrameType::Headers => return self.headers(header, payload, scratch, out, on),
+            FrameType::Continuation => {
+                return self.continuation(header, payload, scratch, out, on);
+            }
             _ => on(Http2Event::Control(HEADER + payload.len() as u64)),
         }
         match header.kind {
@@ -506,7 +532,9 @@ impl Http2Connection {
             let stream = stream.name();
             let open = self.streams.len();
             let limit = self.peer.most_streams.filter(|most| open > *most as usize);
-            self.streams.remove(header.stream);
+            if let Some(mut stream) = self.streams.remove(header.stream) {
+                self.unsent.add(&mut stream);
+            }
             on(Http2Event::Reset { stream, code, limit });
         }
         Ok(())
@@ -523,7 +551,8 @@ impl Http2Connection {
         let last_stream = first_u32(&numbers[..4], 4)? & 0x7fff_ffff;
         let code = ErrorCode(first_u32(&numbers[4..], 4)?);
         self.has_ended = true;
-        while let Some(stream) = self.streams.remove_after(last_stream) {
+        while let Some(mut stream) = self.streams.remove_after(last_stream) {
+            self.unsent.add(&mut stream);
             let stream = stream.name();
             on(Http2Event::Reset { stream, code: ErrorCode::REFUSED_STREAM, limit: None });
         }
@@ -547,6 +576,7 @@ impl Http2Connection {
         header: Http2FrameHeader,
         payload: &[u8],
         scratch: &mut ReadScratch,
+        out: &mut Vec<u8>,
         on: &mut impl FnMut(Http2Event<'_>),
     ) -> Result<(), Http2Problem> {
         self.known_stream(header.stream)?;
@@ -558,7 +588,7 @@ impl Http2Connection {
         let ends = header.has(flags::END_STREAM);
         let block = OpenBlock { stream: header.stream, bytes: Vec::new(), framing, ends };
         if header.has(flags::END_HEADERS) {
-            return self.whole_block(&block, part, scratch, on);
+            return self.whole_block(&block, part, scratch, out, on);
         }
         self.block = Some(Box::new(OpenBlock { bytes: part.to_vec(), ..block }));
         Ok(())
@@ -569,6 +599,7 @@ impl Http2Connection {
         header: Http2FrameHeader,
         payload: &[u8],
         scratch: &mut ReadScratch,
+        out: &mut Vec<u8>,
         on: &mut impl FnMut(Http2Event<'_>),
     ) -> Result<(), Http2Problem> {
         let Some(mut block) = self.block.take() else { return Err(Http2Problem::Continuation) };
@@ -584,7 +615,7 @@ impl Http2Connection {
             return Ok(());
         }
         let bytes = std::mem::take(&mut block.bytes);
-        self.whole_block(&block, &bytes, scratch, on)
+        self.whole_block(&block, &bytes, scratch, out, on)
     }
 
     /// A header block is whole.
@@ -593,6 +624,7 @@ impl Http2Connection {
         block: &OpenBlock,
         bytes: &[u8],
         scratch: &mut ReadScratch,
+        out: &mut Vec<u8>,
         on: &mut impl FnMut(Http2Event<'_>),
     ) -> Result<(), Http2Problem> {
         let ReadScratch { strings, fields } = scratch;
@@ -628,9 +660,19 @@ impl Http2Connection {
         let fields = AnswerFields { fields, status, block_bytes, framing_bytes, ends };
         on(Http2Event::Answer { stream, frame: AnswerFrame::Fields(fields) });
         if ends {
-            self.streams.receive_end(block.stream);
+            self.end_of_answer(block.stream, out);
         }
         Ok(())
+    }
+
+    /// An answer is whole. If the request is not, what is left of it is not sent (RFC 9113 §8.1).
+    fn end_of_answer(&mut self, id: u32, out: &mut Vec<u8>) {
+        let Some(stream) = self.streams.get(id) else { return };
+        // A stream that is a connection of another protocol goes on in this direction.
+        if stream.sent_end && stream.waiting.is_some() {
+            return self.reset(id, ErrorCode::CANCEL, out);
+        }
+        self.streams.receive_end(id);
     }
 
     /// Bytes of a body without padding.
@@ -700,7 +742,7 @@ impl Http2Connection {
             self.control(out, |out| write_window_update(id, more, out));
         }
         if ends {
-            self.streams.receive_end(id);
+            self.end_of_answer(id, out);
         }
         Ok(())
     }
@@ -746,43 +788,4 @@ fn refill(window: &mut i64, full: u32) -> Option<u32> {
     }
     *window = full.into();
     u32::try_from(used).ok()
-}
-
-/// A frame must be the connection's.
-fn of_connection(header: Http2FrameHeader) -> Result<(), Http2Problem> {
-    if header.stream == 0 { Ok(()) } else { Err(Http2Problem::Stream) }
-}
-
-/// Reads a number, which is all of a payload.
-fn first_u32(payload: &[u8], length: usize) -> Result<u32, Http2Problem> {
-    let number = payload.first_chunk().filter(|_| payload.len() == length);
-    number.map(|bytes| u32::from_be_bytes(*bytes)).ok_or(Http2Problem::FrameLength)
-}
-
-/// Returns a payload without its padding (RFC 9113 §6.1).
-fn without_padding(header: Http2FrameHeader, payload: &[u8]) -> Result<&[u8], Http2Problem> {
-    if !header.has(flags::PADDED) {
-        return Ok(payload);
-    }
-    let (padding, rest) = payload.split_first().ok_or(Http2Problem::FrameLength)?;
-    let kept = rest.len().checked_sub(usize::from(*padding)).ok_or(Http2Problem::Padding)?;
-    Ok(&rest[..kept])
-}
-
-/// Returns the status of an answer, whose pseudo-header fields are `:status` alone (RFC 9113 §8.3.2).
-fn status_of(fields: &FieldList) -> Result<u16, Http2Problem> {
-    let mut status = None;
-    let mut has_regular = false;
-    for (name, value) in fields.iter() {
-        if !name.starts_with(b":") {
-            has_regular = true;
-            continue;
-        }
-        if name != b":status" || status.is_some() || has_regular {
-            return Err(Http2Problem::Message);
-        }
-        let digits = std::str::from_utf8(value).ok().filter(|text| text.len() == 3);
-        status = digits.and_then(|text| text.parse().ok());
-    }
-    status.filter(|status| (100..1_000).contains(status)).ok_or(Http2Problem::Message)
 }

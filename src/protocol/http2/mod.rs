@@ -10,6 +10,7 @@ mod frame_reader;
 pub(crate) mod hpack;
 pub(crate) mod message;
 pub(crate) mod options;
+mod payload;
 mod settings;
 mod streams;
 #[cfg(test)]

@@ -40,6 +40,27 @@ pub(crate) struct WaitingBytes {
     sent: usize,
     /// Whether the stream ends with them.
     pub ends: bool,
+    /// Whether they say what is asked for, and are no message.
+    pub of_request: bool,
+}
+
+/// Bytes of bodies that will not be sent, since their streams have ended before there was room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct UnsentBytes {
+    /// Of requests.
+    pub of_requests: u64,
+    /// Of messages.
+    pub of_messages: u64,
+}
+
+impl UnsentBytes {
+    /// Adds what a stream that has ended still holds.
+    pub(crate) fn add(&mut self, stream: &mut StreamEntry) {
+        let Some(waiting) = stream.waiting.take() else { return };
+        let bytes = waiting.bytes().len() as u64;
+        let of = if waiting.of_request { &mut self.of_requests } else { &mut self.of_messages };
+        *of += bytes;
+    }
 }
 
 impl WaitingBytes {

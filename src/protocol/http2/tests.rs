@@ -209,6 +209,32 @@ fn a_body_waits_for_room_and_is_cut_into_frames() {
 }
 
 #[test]
+fn a_body_that_an_early_answer_cuts_was_not_sent() {
+    let mut client = TestClient::new();
+    // No room at all.
+    client.receive(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]).unwrap();
+    let asked = client.connection.open(7, &get(), false, &mut client.out).unwrap();
+    client.connection.send(asked.id, b"abcdefgh", true, &mut client.out);
+    client.connection.waits_as_request(asked.id);
+    let other = client.connection.open(8, &get(), false, &mut client.out).unwrap();
+    client.connection.send(other.id, b"abc", true, &mut client.out);
+    client.out.clear();
+    // An answer with status 200 and no body (RFC 9113 §8.1): the rest of the request is given up.
+    client.receive(&[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]).unwrap();
+    assert_eq!(client.out, *b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08");
+    assert_eq!(client.connection.take_unsent(), UnsentBytes { of_requests: 8, of_messages: 0 });
+    // The server resets the other (REFUSED_STREAM).
+    client.receive(&[0, 0, 4, 3, 0, 0, 0, 0, 3, 0, 0, 0, 7]).unwrap();
+    assert_eq!(client.connection.take_unsent(), UnsentBytes { of_requests: 0, of_messages: 3 });
+    assert_eq!(client.connection.open_streams(), 0);
+    // What waits when the connection ends was not sent either.
+    let late = client.connection.open(9, &get(), false, &mut client.out).unwrap();
+    client.connection.send(late.id, b"ab", true, &mut client.out);
+    client.connection.end_streams();
+    assert_eq!(client.connection.take_unsent(), UnsentBytes { of_requests: 0, of_messages: 2 });
+}
+
+#[test]
 fn room_is_given_once_half_of_it_was_used() {
     let mut client = TestClient::ready();
     client.request(7);

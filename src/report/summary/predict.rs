@@ -12,6 +12,7 @@ use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Predicted, Prediction, Row};
 
+const SHARED_PACKETS: &str = "no arithmetic: messages of several clients share a packet, or have one each, as their moments have it";
 const STRETCHED: &str = "no arithmetic for the stretched interval: it is of the planned one";
 
 /// A row by arithmetic and as measured.
@@ -94,6 +95,9 @@ fn by_arithmetic(
         us(law.as_ref().map(of), what)
     };
     match quantity {
+        Quantity::Of(layer) if layer.is_kernels() && model.shares_packets => {
+            Figure::absent_by_scenario(SHARED_PACKETS)
+        }
         Quantity::Of(layer) => {
             let hz = held_hz.or(model.messages_hz);
             let count = |e: &Exchange| layer.of_exchange(e, Way::Both) as f64;

@@ -1,7 +1,7 @@
 //! Who may ask for pages: nobody whose name for this host is another one (DNS rebinding), and no other site.
 
-use hyper::Request;
 use hyper::header::{HOST, ORIGIN};
+use hyper::{Request, Version};
 use std::net::IpAddr;
 
 /// The header by which a browser says where a request comes from (Fetch Metadata).
@@ -18,6 +18,12 @@ pub(crate) struct Hosts {
 
 /// The host that a request is for.
 pub(super) fn host<T>(request: &Request<T>) -> Option<&str> {
+    // Over HTTP/2 `:authority` has its place (RFC 9113 §8.3.1).
+    if request.version() == Version::HTTP_2
+        && let Some(authority) = request.uri().authority()
+    {
+        return Some(authority.as_str());
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next()?.to_str().ok()?;
     // Two of them are one too many (RFC 9112 §3.2).
@@ -87,6 +93,17 @@ mod tests {
             request = request.header(*name, *value);
         }
         hosts.admit(&request.body(()).expect("a request")).is_ok()
+    }
+
+    #[test]
+    fn over_http2_the_authority_is_the_host() {
+        let admitted = |uri| {
+            let request = Request::builder().version(Version::HTTP_2).uri(uri).body(());
+            Hosts::default().admit(&request.expect("a request")).is_ok()
+        };
+        assert!(admitted("https://localhost:8080/"));
+        assert!(!admitted("https://evil.example/"));
+        assert!(!admitted("/"));
     }
 
     #[test]

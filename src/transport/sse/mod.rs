@@ -136,6 +136,7 @@ impl Series for Params {
         let endpoint = MessageFormat {
             content_type: "text/event-stream",
             message,
+            over_http2: None,
             heartbeat: (COMMENT, self.heartbeat_ns),
         };
         routes.mount(path, Rc::new(endpoint));

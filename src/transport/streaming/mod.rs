@@ -107,7 +107,8 @@ impl Series for Params {
     fn mount(&self, path: &str, routes: &mut Routes) {
         let endpoint = MessageFormat {
             content_type: "application/octet-stream",
-            message: if self.is_http2() { framing::write } else { |outgoing, _| outgoing.bytes },
+            message: |outgoing, _| outgoing.bytes,
+            over_http2: Some(framing::write),
             heartbeat: (b"", 0),
         };
         routes.mount(path, Rc::new(endpoint));

@@ -375,7 +375,12 @@ impl Machine for WebSocketMachine {
         if let Some(handshake) = &mut self.handshake {
             return match handshake.feed_frame(frame) {
                 Err(error) => self.refused(io, error),
-                Ok(true) => self.upgraded(io),
+                Ok(true) => {
+                    self.upgraded(io);
+                    if frame.ends() && !io.is_leaving() {
+                        self.ended(io, None);
+                    }
+                }
                 Ok(false) if handshake.refusal().is_some() => io.limit_exchange(REFUSAL_LIMIT_NS),
                 Ok(false) => {}
             };
