@@ -205,7 +205,9 @@ def fields(line):
 def decoded(capture, keys, port):
     """The bytes by part that a capture holds, as tshark reads it with the keys."""
     read = subprocess.run(
+        # What TCP sends again belongs to its packets, and not to the socket.
         ["tshark", "-r", capture, "-o", f"tls.keylog_file:{keys}", "-d", f"tcp.port=={port},tls", "-T", "fields",
+         "-Y", "not tcp.analysis.retransmission and not tcp.analysis.spurious_retransmission",
          "-e", "tcp.dstport", "-e", "tcp.len", "-e", "http2.magic", "-e", "http2.length", "-e", "http2.type",
          "-e", "http2.flags", "-E", "occurrence=a", "-E", "aggregator=,"],
         capture_output=True, text=True, check=True).stdout
