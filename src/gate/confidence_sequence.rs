@@ -162,7 +162,7 @@ pub(crate) fn detectable_by_bets(noise: f64, pairs: u32, alpha: f64, power: f64)
 }
 
 /// Returns the same in deviations of the log ratios, which depends on nothing measured. It is asked for after every
-/// pair and of every metric, and takes a millisecond: each is computed once.
+/// pair and of every metric, and takes fifty thousand logarithms: each is computed once.
 fn detectable_deviations(pairs: u32, alpha: f64, power: f64) -> Option<f64> {
     static KNOWN: Mutex<BTreeMap<(u32, u64, u64), Option<f64>>> = Mutex::new(BTreeMap::new());
     let key = (pairs, alpha.to_bits(), power.to_bits());

@@ -6,7 +6,7 @@
 
 use crate::feed::{Semantics, Spec, Workload};
 use crate::plan::{Plan, PlannedSeries};
-use crate::predict::{CostAt, Curve, Exchange};
+use crate::predict::{CostAt, Curve, Exchange, SHARED_PACKETS};
 
 /// The least and the greatest rate, in updates a second.
 const RATES: (f64, f64) = (1.0 / 3600.0, 100.0);
@@ -39,9 +39,7 @@ fn points(plan: &Plan, series: &PlannedSeries, clients: u32) -> Result<Vec<CostA
         return Err("in an echo a client gets messages at the rate at which it sends them");
     }
     if super::shares_connections(series) {
-        return Err(
-            "messages of several clients share a packet, or have one each, as their moments have it",
-        );
+        return Err(SHARED_PACKETS);
     }
     let found: Vec<CostAt> =
         rates().filter_map(|rate_hz| at(plan, series, clients, rate_hz)).collect();

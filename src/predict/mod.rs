@@ -13,7 +13,7 @@ pub use curve::{CostAt, Curve};
 pub use distribution::{Component, Distribution};
 pub use exchange::Exchange;
 pub(crate) use exchange::{SEGMENT_HEADER_BYTES, data_segments};
-pub(crate) use model::{Idle, Sending, Variation};
+pub(crate) use model::{Idle, SHARED_PACKETS, Sending, Variation};
 pub use model::{MessageShare, Model};
 
 use crate::feed;

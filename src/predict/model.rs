@@ -36,6 +36,10 @@ pub struct Sending {
     pub exchange: Exchange,
 }
 
+/// Why no arithmetic knows the packets of clients that share a connection.
+pub(crate) const SHARED_PACKETS: &str =
+    "messages of several clients share a packet, or have one each, as their moments have it";
+
 /// Why messages of one kind differ in their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -19,7 +19,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, CONTINUATION = 0, 1, 9
 PADDED, PRIORITY = 0x8, 0x20
 
-SCENARIO = """\
+TIMES = """\
 name = "http2"
 clients = [6]
 warmup = "200ms"
@@ -28,6 +28,8 @@ cooldown = "300ms"
 driver_lateness = "1s"
 [feed]
 rate = "10/s"
+"""
+SCENARIO = TIMES + """\
 size = "{size}B"
 [server]
 url = "http://127.0.0.1:{port}"

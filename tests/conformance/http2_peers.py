@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from http2 import CONTINUATION, DATA, HEADERS, PADDED, PRIORITY, SCENARIO, Counter
+from http2 import CONTINUATION, DATA, HEADERS, PADDED, PRIORITY, SCENARIO, TIMES, Counter
 from ledger import ledger
 
 PAYLOAD = b"a payload of 21 bytes"
@@ -178,15 +178,7 @@ def serve(wsbench, folder, scenario, *more):
     return one, int(address.rsplit(":", 1)[1])
 
 
-FEED = """\
-name = "http2"
-clients = [6]
-warmup = "200ms"
-duration = "800ms"
-cooldown = "300ms"
-driver_lateness = "1s"
-[feed]
-rate = "10/s"
+FEED = TIMES + """\
 {server}
 [[series]]
 transport = "{transport}"

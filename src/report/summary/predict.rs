@@ -3,7 +3,7 @@
 //! Separate from `record::Model`, which a transport makes before the run and which is in the
 //! result file: here it is compared with figures, nothing is predicted.
 
-use crate::predict::{Distribution, Exchange, Model};
+use crate::predict::{Distribution, Exchange, Model, SHARED_PACKETS};
 use crate::record::{Metric, Part};
 use crate::report::figure::{Absence, Figure};
 use crate::report::layer::{Quantity, Statistic, Way};
@@ -12,7 +12,6 @@ use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Predicted, Prediction, Row};
 
-const SHARED_PACKETS: &str = "no arithmetic: messages of several clients share a packet, or have one each, as their moments have it";
 const STRETCHED: &str = "no arithmetic for the stretched interval: it is of the planned one";
 
 /// A row by arithmetic and as measured.
@@ -96,7 +95,7 @@ fn by_arithmetic(
     };
     match quantity {
         Quantity::Of(layer) if layer.is_kernels() && model.shares_packets => {
-            Figure::absent_by_scenario(SHARED_PACKETS)
+            Figure::absent_by_scenario(format!("no arithmetic: {SHARED_PACKETS}"))
         }
         Quantity::Of(layer) => {
             let hz = held_hz.or(model.messages_hz);
