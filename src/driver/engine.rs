@@ -290,7 +290,8 @@ impl<N: Network> Engine<N> {
         let thread = self.thread.clone();
         loop {
             let batch = thread.http2.take_batch();
-            for (address, event) in batch.iter() {
+            for (address, at_ns, event) in batch.iter() {
+                self.now_ns = at_ns;
                 self.visit_one(address.slot, |session, around| {
                     session.stream_event(around, address, event);
                 });

@@ -141,14 +141,14 @@ impl CarrierMachine {
     }
 
     /// Clients may use the connection.
-    fn admit(&mut self) {
+    fn admit(&mut self, now_ns: u64) {
         let mut state = self.carrier.state.borrow_mut();
         let CarrierState { stage, waiting, attached, .. } = &mut *state;
         *stage = CarrierStage::Open;
         for slot in waiting.drain(..) {
             attached.push(slot);
             let to = StreamAddress { slot, stream: 0 };
-            self.carrier.thread.http2.push(to, AnswerEvent::Opened);
+            self.carrier.thread.http2.push(to, now_ns, AnswerEvent::Opened);
         }
     }
 
@@ -160,7 +160,7 @@ impl CarrierMachine {
         let takes = state.http2.takes_connect_protocol();
         drop(state);
         if waits && takes {
-            self.admit();
+            self.admit(io.now_ns);
         } else if waits {
             self.fail_waiting(Http2Fault::NoConnectProtocol.error());
             self.close(io);
@@ -169,20 +169,22 @@ impl CarrierMachine {
 
     /// Those who wait for the connection do not get one.
     fn fail_waiting(&self, error: ClientError) {
+        let now_ns = self.carrier.thread.now_ns();
         for slot in self.carrier.state.borrow_mut().waiting.drain(..) {
             let to = StreamAddress { slot, stream: 0 };
-            self.carrier.thread.http2.push(to, AnswerEvent::Failed(error));
+            self.carrier.thread.http2.push(to, now_ns, AnswerEvent::Failed(error));
         }
     }
 
     /// Tells all clients of the connection that it is gone.
     fn tell_end(&self, error: Option<ClientError>) {
+        let now_ns = self.carrier.thread.now_ns();
         let mut state = self.carrier.state.borrow_mut();
         let before = std::mem::replace(&mut state.stage, CarrierStage::Closed);
         state.blocked = false;
         let queues = &self.carrier.thread.http2;
         for slot in state.attached.drain(..) {
-            queues.push(StreamAddress { slot, stream: 0 }, AnswerEvent::Ended(error));
+            queues.push(StreamAddress { slot, stream: 0 }, now_ns, AnswerEvent::Ended(error));
         }
         drop(state);
         if before == CarrierStage::Greeting {
@@ -277,7 +279,7 @@ impl Machine for CarrierMachine {
             io.begin_exchange(0);
         } else {
             // What the clients ask goes with it.
-            self.admit();
+            self.admit(io.now_ns);
         }
         self.carrier.wake();
     }
@@ -305,7 +307,7 @@ impl Machine for CarrierMachine {
                 Http2Event::Answer { stream, frame } => {
                     explained += frame.wire_bytes();
                     let to = StreamAddress { slot: stream.token, stream: stream.id };
-                    thread.http2.push(to, AnswerEvent::Answer(frame));
+                    thread.http2.push(to, io.now_ns, AnswerEvent::Answer(frame));
                 }
                 Http2Event::Reset { stream, code, limit } => {
                     let to = StreamAddress { slot: stream.token, stream: stream.id };
@@ -313,7 +315,7 @@ impl Machine for CarrierMachine {
                         Some(most) => refusal(StreamRefusal::Limit(most)),
                         None => reset_error(code),
                     };
-                    thread.http2.push(to, AnswerEvent::Ended(Some(error)));
+                    thread.http2.push(to, io.now_ns, AnswerEvent::Ended(Some(error)));
                 }
                 Http2Event::Sent(SentBytes { framing, .. }) => {
                     thread.add_bytes(io.phase(), |ledger| {
@@ -357,7 +359,7 @@ impl Machine for CarrierMachine {
         if was_blocked && !state.blocked {
             for slot in &state.attached {
                 let to = StreamAddress { slot: *slot, stream: 0 };
-                self.carrier.thread.http2.push(to, AnswerEvent::Unblocked);
+                self.carrier.thread.http2.push(to, io.now_ns, AnswerEvent::Unblocked);
             }
         }
     }

@@ -44,7 +44,7 @@ enum QueuedEvent {
 /// Events in their order.
 #[derive(Debug, Default)]
 pub(crate) struct EventBatch {
-    events: Vec<(StreamAddress, QueuedEvent)>,
+    events: Vec<(StreamAddress, u64, QueuedEvent)>,
     bytes: Vec<u8>,
     /// Lists of fields, of which the first `lists_used` belong to events.
     lists: Vec<FieldList>,
@@ -52,8 +52,8 @@ pub(crate) struct EventBatch {
 }
 
 impl EventBatch {
-    /// Adds an event.
-    pub(crate) fn push(&mut self, to: StreamAddress, event: AnswerEvent<'_>) {
+    /// Adds an event of a moment.
+    pub(crate) fn push(&mut self, to: StreamAddress, at_ns: u64, event: AnswerEvent<'_>) {
         let queued = match event {
             AnswerEvent::Opened => QueuedEvent::Opened,
             AnswerEvent::Unblocked => QueuedEvent::Unblocked,
@@ -67,7 +67,7 @@ impl EventBatch {
                 QueuedEvent::Body { from, to: self.bytes.len(), framing_bytes, frame_ends, ends }
             }
         };
-        self.events.push((to, queued));
+        self.events.push((to, at_ns, queued));
     }
 
     fn keep_fields(&mut self, answer: &AnswerFields<'_>) -> QueuedEvent {
@@ -81,9 +81,9 @@ impl EventBatch {
         QueuedEvent::Fields { list, status, block_bytes, framing_bytes, ends }
     }
 
-    /// The events and whom they are for.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (StreamAddress, AnswerEvent<'_>)> {
-        self.events.iter().map(|(to, queued)| (*to, self.event(*queued)))
+    /// The events, whom they are for, and their moments.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (StreamAddress, u64, AnswerEvent<'_>)> {
+        self.events.iter().map(|(to, at_ns, queued)| (*to, *at_ns, self.event(*queued)))
     }
 
     fn event(&self, queued: QueuedEvent) -> AnswerEvent<'_> {
@@ -140,10 +140,11 @@ impl Http2Queues {
         self.pending.get()
     }
 
-    /// Adds an event for a client.
-    pub(crate) fn push(&self, to: StreamAddress, event: AnswerEvent<'_>) {
+    /// Adds an event for a client. Its moment is that at which its carrier had read it: the engine woke before that,
+    /// and what was published since then would seem to come before it was sent.
+    pub(crate) fn push(&self, to: StreamAddress, at_ns: u64, event: AnswerEvent<'_>) {
         self.pending.set(true);
-        self.batch.borrow_mut().push(to, event);
+        self.batch.borrow_mut().push(to, at_ns, event);
     }
 
     /// A carrier has something to do: to send, to connect, or to close.
@@ -198,11 +199,11 @@ mod tests {
         let body = |bytes| AnswerBody { bytes, framing_bytes: 9, frame_ends: true, ends: true };
         let gone = ClientError::of(ClientErrorKind::EarlyClose);
         for _ in 0..2 {
-            queues.push(to(1), AnswerEvent::Opened);
-            queues.push(to(1), AnswerEvent::Answer(AnswerFrame::Fields(head)));
-            queues.push(to(2), AnswerEvent::Answer(AnswerFrame::Body(body(b"abc"))));
-            queues.push(to(3), AnswerEvent::Answer(AnswerFrame::Body(body(b"d"))));
-            queues.push(to(4), AnswerEvent::Ended(Some(gone)));
+            queues.push(to(1), 5, AnswerEvent::Opened);
+            queues.push(to(1), 5, AnswerEvent::Answer(AnswerFrame::Fields(head)));
+            queues.push(to(2), 5, AnswerEvent::Answer(AnswerFrame::Body(body(b"abc"))));
+            queues.push(to(3), 6, AnswerEvent::Answer(AnswerFrame::Body(body(b"d"))));
+            queues.push(to(4), 6, AnswerEvent::Ended(Some(gone)));
             queues.wake(7);
             assert!(queues.are_pending());
             let batch = queues.take_batch();
@@ -210,11 +211,11 @@ mod tests {
             assert_eq!(
                 all,
                 [
-                    (to(1), AnswerEvent::Opened),
-                    (to(1), AnswerEvent::Answer(AnswerFrame::Fields(head))),
-                    (to(2), AnswerEvent::Answer(AnswerFrame::Body(body(b"abc")))),
-                    (to(3), AnswerEvent::Answer(AnswerFrame::Body(body(b"d")))),
-                    (to(4), AnswerEvent::Ended(Some(gone))),
+                    (to(1), 5, AnswerEvent::Opened),
+                    (to(1), 5, AnswerEvent::Answer(AnswerFrame::Fields(head))),
+                    (to(2), 5, AnswerEvent::Answer(AnswerFrame::Body(body(b"abc")))),
+                    (to(3), 6, AnswerEvent::Answer(AnswerFrame::Body(body(b"d")))),
+                    (to(4), 6, AnswerEvent::Ended(Some(gone))),
                 ]
             );
             drop(all);

@@ -16,6 +16,8 @@ use std::rc::Rc;
 /// `:status: 200` and `content-type: text/event-stream`.
 const EVENT_STREAM: &[u8] = b"\x88\x0f\x10\x11text/event-stream";
 const PREFACE_BYTES: usize = 24;
+/// How long before a message is published the engine wakes: it may wake for something else, and read it then.
+const WAKES_EARLY_NS: u64 = MS / 10;
 
 /// A server of one client, whose messages are there before it connects.
 struct Http2Server {
@@ -62,7 +64,7 @@ impl Http2Server {
     fn next_ns(&self) -> u64 {
         match self.messages.get(self.next) {
             _ if !self.answer.is_empty() => self.now_ns,
-            Some((ns, _)) if self.stream.is_some() && self.pushes => *ns,
+            Some((ns, _)) if self.stream.is_some() && self.pushes => *ns - WAKES_EARLY_NS,
             Some(_) if self.stream.is_some() => self.now_ns,
             _ => u64::MAX,
         }
@@ -90,8 +92,11 @@ impl CannedPeer for Http2Server {
     fn receive(&mut self, _: usize, into: &mut [u8]) -> Option<usize> {
         if self.answer.is_empty() {
             let stream = self.stream.filter(|_| self.next_ns() <= self.now_ns)?;
-            let (_, message) = self.messages.get(self.next)?;
+            let (published_ns, message) = self.messages.get(self.next)?;
             self.next += 1;
+            if self.pushes {
+                self.now_ns = self.now_ns.max(*published_ns);
+            }
             if self.pushes {
                 frame(0, 0, stream, message, &mut self.answer);
             } else {

@@ -295,6 +295,7 @@ fn allocations_of(network: impl Network, thread: &Rc<ThreadContext>, series: &An
     let counted = allocation_counter::measure(|| run(WARM_UP + COUNTED)).count_total;
     let counts = thread.recorder.borrow_mut().take(|window| window.phases[Phase::Steady].counts);
     assert!(counts.messages >= COUNTED && counts.faults == 0, "{counts:?}");
+    assert_eq!(counts.negative_latencies, 0, "received before it was published");
     counted
 }
 
