@@ -221,7 +221,7 @@ fn errors_of_a_library_over_http2_are_named() {
         // GOAWAY of no stream.
         (
             &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13],
-            "closed early by the server",
+            "the server took no further requests on the connection, with HTTP_1_1_REQUIRED (GOAWAY)",
         ),
     ];
     at_once(cases, |(bytes, expected)| {

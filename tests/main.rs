@@ -50,6 +50,7 @@ mod history;
 /// The HTTP/1.1 response parser.
 mod http;
 mod http2;
+mod http2_servers;
 /// Statements that have a plainer form.
 mod idioms;
 /// Words that have a plainer one.

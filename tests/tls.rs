@@ -580,9 +580,13 @@ fn secrets_of_connections_are_written_to_the_file_that_the_environment_names() {
     assert_eq!(lines("SERVER_TRAFFIC_SECRET_0 "), 8, "{written}");
 
     let nowhere = world.path("no/keys");
-    let mut serve = wsbench(&["serve", "--tls", "--bind", "127.0.0.1:0"]);
-    let output = finish(serve.env("SSLKEYLOGFILE", &nowhere));
-    expect_code(&output, 2);
-    let said = said(&output);
-    assert!(said.contains("as SSLKEYLOGFILE, which cannot be written: No such file"), "{said}");
+    for (file, why) in [(nowhere, "No such file"), ("/dev/full".into(), "No space left on device")]
+    {
+        let mut serve = wsbench(&["serve", "--tls", "--bind", "127.0.0.1:0"]);
+        let output = finish(serve.env("SSLKEYLOGFILE", &file));
+        expect_code(&output, 2);
+        let said = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("as SSLKEYLOGFILE, which cannot be written:"), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
 }

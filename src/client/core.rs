@@ -229,6 +229,11 @@ impl ClientCore {
         self.address_of = client;
     }
 
+    /// The client from whose address it connects.
+    pub(crate) fn address_of(&self) -> u32 {
+        self.address_of
+    }
+
     /// When its connection was made: what was published before it, the server has sent again.
     pub(crate) fn opened_ns(&self) -> u64 {
         self.opened_ns
@@ -508,6 +513,11 @@ impl ClientCore {
         let has_waited = self.last_fault.get().is_some_and(ClientError::is_late_answer);
         let least = if has_waited { 1 } else { SET_UP_ATTEMPTS };
         (self.attempts < least || !(for_good || late)).then_some(pause_ns)
+    }
+
+    /// How often the client could not be set up.
+    pub(crate) fn set_up_attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// Returns whether the client is set up.

@@ -10,7 +10,7 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::other_protocol::OtherProtocol;
 use crate::protocol::http1::response::{AnswerProblem, Parts, Response};
 use crate::protocol::http1::retry_after::RetryAfter;
-use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Part, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Http2Fault, Part, Phase};
 
 /// How long an event stream may go on that is the answer to a poll.
 pub(crate) const STREAM_LIMIT_NS: u64 = 2_000_000_000;
@@ -110,10 +110,16 @@ pub(crate) fn discard_payload(
     Parts { payload: 0, ..parts }
 }
 
+/// The server has not begun with a request over HTTP/2: REFUSED_STREAM (RFC 9113 §7).
+const STREAM_REFUSED: ClientError = ClientError::with(ClientErrorKind::StreamReset, 7);
+
 /// Returns whether an error is one that a write or read meets after the server has closed the
 /// connection.
 pub(crate) fn is_close(error: ClientError) -> bool {
-    error.kind == ClientErrorKind::EarlyClose
+    // A request that the server has not begun with may be sent again, too (RFC 9113 §8.7).
+    let is_refused = error == STREAM_REFUSED;
+    matches!(error.kind, ClientErrorKind::EarlyClose | ClientErrorKind::GoAway)
+        || is_refused
         || matches!(error.code, libc::ECONNRESET | libc::EPIPE)
 }
 
@@ -128,6 +134,7 @@ pub(crate) fn malformed(response: &Response) -> ClientError {
         Some(AnswerProblem::Long) => ClientError::of(ClientErrorKind::LongHead),
         Some(AnswerProblem::ManyFields) => ClientError::of(ClientErrorKind::ManyFields),
         Some(AnswerProblem::LongChunkLine) => ClientError::of(ClientErrorKind::LongChunkLine),
+        Some(AnswerProblem::BodyLength) => Http2Fault::BodyLength.error(),
         Some(AnswerProblem::Foreign(None)) | None => ClientError::of(ClientErrorKind::Malformed),
     }
 }

@@ -4,10 +4,12 @@
 //! It drives the client's [`Machine`] and is driven by whoever has the network and the clock: the
 //! engine of a driver thread, or a simulation.
 
+mod streams;
+
 use crate::client::connection::ClientConnection;
 use crate::client::core::{ClientCore, LEAST_PAUSE_NS};
 use crate::client::http::unasked;
-use crate::client::http2::{AnswerEvent, Carrier, Http2Role, StreamAddress, StreamLink, stream_of};
+use crate::client::http2::{Carrier, Http2Role, StreamLink, stream_of};
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
 use crate::client::stage::{Opening, Securing, Stage, StageEnd};
 pub(crate) use crate::client::surroundings::{Depth, Surroundings};
@@ -88,59 +90,6 @@ impl Session {
     /// It has this slot in the engine.
     pub(crate) fn assign(&mut self, slot: u32) {
         self.http2.iter_mut().for_each(|role| role.assign(slot));
-    }
-
-    /// Clients have something for the connection that this session carries.
-    pub(crate) fn serve_streams(&mut self, around: &mut Surroundings<'_>) {
-        let Some(Http2Role::Carrier(carrier)) = self.http2.as_deref() else { return };
-        let wanted = carrier.begin_serving();
-        match self.stage {
-            Stage::Open => self.with_machine(around.now_ns, |machine, io| machine.serve(io)),
-            Stage::Idle if wanted && !self.control.stopping => self.connect(around),
-            _ => {}
-        }
-        self.advance(around);
-    }
-
-    /// Something happened to the client's stream.
-    pub(crate) fn stream_event(
-        &mut self,
-        around: &mut Surroundings<'_>,
-        address: StreamAddress,
-        event: AnswerEvent<'_>,
-    ) {
-        self.begin_phase(around.now_ns);
-        match (&self.stage, event) {
-            (Stage::Awaiting, AnswerEvent::Opened) => {
-                self.stage = Stage::Open;
-                self.core.note_place();
-                self.begin(around);
-            }
-            (Stage::Awaiting, AnswerEvent::Failed(error)) => {
-                self.stage = Stage::Idle;
-                self.core.fault(self.control.phase, error);
-                self.lost(around.now_ns, StageEnd::Failed);
-            }
-            (Stage::Open, AnswerEvent::Ended(error)) => {
-                // The connection's end, which names no stream, ends whatever the client has.
-                if stream_of(&mut self.http2).is_some_and(|stream| stream.note_end_of(address)) {
-                    self.with_machine(around.now_ns, |machine, io| machine.ended(io, error));
-                }
-            }
-            (stage, AnswerEvent::Answer(frame)) => {
-                let is_open = matches!(stage, Stage::Open);
-                let Session { http2, core, control, .. } = self;
-                let Some(stream) = stream_of(http2) else { return };
-                if stream.take_frame(address, &frame, is_open, core, control.phase) {
-                    self.let_read(around.now_ns, |machine, io| machine.answer(io, frame));
-                }
-            }
-            // Until now the next turn had to wait for the server, which did not read.
-            (_, AnswerEvent::Unblocked) => self.able_ns = self.able_ns.max(around.now_ns),
-            // It has left the connection, or waits for another one.
-            (_, AnswerEvent::Opened | AnswerEvent::Failed(_) | AnswerEvent::Ended(_)) => {}
-        }
-        self.advance(around);
     }
 
     /// Whether the client has ended.
@@ -450,7 +399,7 @@ impl Session {
             return self.with_machine(around.now_ns, |machine, io| machine.opened(io));
         }
         if let Some(stream) = stream_of(&mut self.http2) {
-            if stream.attach() {
+            if stream.attach(&self.core) {
                 self.stage = Stage::Open;
                 self.core.note_place();
                 return self.begin(around);

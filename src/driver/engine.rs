@@ -5,6 +5,7 @@
 
 use crate::client::context::ThreadContext;
 use crate::client::core::CONNECTS_AT_ONCE;
+use crate::client::http2::successor_session;
 use crate::client::session::{Depth, Session, Surroundings};
 use crate::client::{ClientCore, MachineClients};
 use crate::net::socket::{Network, Readiness};
@@ -123,18 +124,24 @@ impl<N: Network> Engine<N> {
     /// Begins the session of a client, and that of its second connection if it has one.
     pub(crate) fn spawn(&mut self, clients: &dyn MachineClients, core: ClientCore) {
         self.now_ns = self.network.now_ns();
-        for mut session in clients.sessions(core) {
-            let slot = self.slots.len() as u32;
-            session.assign(slot);
-            self.slots.push(Slot {
-                session: Some(session),
-                wake_ns: u64::MAX,
-                queued: false,
-                again: false,
-            });
-            self.alive += 1;
+        for session in clients.sessions(core) {
+            let slot = self.add(session);
             self.visit(slot, |session, around| session.advance(around));
         }
+    }
+
+    /// Gives a session a slot.
+    fn add(&mut self, mut session: Session) -> u32 {
+        let slot = self.slots.len() as u32;
+        session.assign(slot);
+        self.slots.push(Slot {
+            session: Some(session),
+            wake_ns: u64::MAX,
+            queued: false,
+            again: false,
+        });
+        self.alive += 1;
+        slot
     }
 
     /// The network.
@@ -298,6 +305,9 @@ impl<N: Network> Engine<N> {
             }
             let was_empty = batch.is_empty();
             thread.http2.give_back(batch);
+            while let Some(carrier) = thread.http2.take_succeeded() {
+                self.begin_successor(carrier);
+            }
             match thread.http2.take_woken() {
                 Some(slot) => {
                     self.visit_one(slot, |session, around| session.serve_streams(around));
@@ -305,6 +315,16 @@ impl<N: Network> Engine<N> {
                 None if was_empty => return,
                 None => {}
             }
+        }
+    }
+
+    /// Begins the session of a carrier that clients go on with.
+    fn begin_successor(&mut self, before: u32) {
+        let session = self.slots.get(before as usize).and_then(|slot| slot.session.as_ref());
+        let carrier = session.and_then(|session| session.carrier());
+        if let Some(successor) = carrier.and_then(successor_session) {
+            let slot = self.add(successor);
+            self.visit_one(slot, |session, around| session.serve_streams(around));
         }
     }
 

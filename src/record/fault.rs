@@ -4,6 +4,7 @@ use crate::record::frame_fault::FrameFault;
 use crate::record::http2_fault::Http2Fault;
 use crate::record::tls_problem::{TlsProblem, alert_name};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The sentence of [`ClientErrorKind::LongHead`]. The limits in this one and the next two are those of
@@ -22,6 +23,9 @@ const TRANSFER_CODING: &str = "answered with a body whose Transfer-Encoding has 
                                no request asks for (TE) and which is not read";
 /// The sentence of [`ClientErrorKind::NoStream`].
 const NO_STREAM: &str = "the server ended the stream with status 204, so that no client came back";
+/// The sentence of [`ClientErrorKind::StreamLimit`] without any stream.
+const NO_STREAMS: &str =
+    "the server takes no stream on a connection of HTTP/2 (SETTINGS_MAX_CONCURRENT_STREAMS is 0)";
 /// The sentence of [`ClientErrorKind::Undecodable`].
 const UNDECODABLE: &str = "answered with a body that is not what its Content-Encoding says";
 /// The sentence of [`ClientErrorKind::UnknownAnswer`].
@@ -61,6 +65,8 @@ pub enum ClientErrorKind {
     StreamReset,
     /// The server takes no further stream on a connection of HTTP/2; the code is how many it takes.
     StreamLimit,
+    /// The server takes no further requests on a connection of HTTP/2; the code is that of GOAWAY (RFC 9113 §7).
+    GoAway,
     /// Bytes after the end of an answer; the code is their number.
     Surplus,
     /// Bytes before the request was sent; the code is their number.
@@ -167,6 +173,7 @@ impl ClientError {
             | ClientErrorKind::UnknownAnswer
             | ClientErrorKind::Frame
             | ClientErrorKind::StreamReset
+            | ClientErrorKind::GoAway
             | ClientErrorKind::Undecodable
             | ClientErrorKind::TooLong
             | ClientErrorKind::Surplus
@@ -188,6 +195,11 @@ impl ClientError {
             }
             _ => false,
         }
+    }
+    /// Whether the server takes no further requests on a connection for no reason of the client's, and has not begun
+    /// with this one.
+    pub(crate) fn is_orderly_goaway(self) -> bool {
+        self == ClientError::of(ClientErrorKind::GoAway)
     }
     /// Whether a client has met it by waiting for an answer, or for its end, as long as it may.
     pub(crate) fn is_late_answer(self) -> bool {
@@ -232,6 +244,9 @@ coded! {
         OtherUpgrade = "has another Upgrade than \"websocket\"",
         /// A `Connection` without `Upgrade`.
         OtherConnection = "has a Connection without \"Upgrade\"",
+        /// Parameters of the extension that were not asked for, or that it does not have.
+        ExtensionParams =
+            "has parameters of permessage-deflate that do not fit what was offered (RFC 7692, 7.1)",
     }
 }
 
@@ -241,11 +256,11 @@ coded! {
         /// TLS.
         Tls = "answered with TLS; write https:// or wss:// into the URL, or take the plain port",
         /// HTTP/2.
-        Http2 = "answered with HTTP/2; set http_version = \"2\" in the series",
+        Http2 = "answered with HTTP/2; set http_version = \"2\" in the series, or give --http2",
         /// SSH.
         Ssh = "answered with SSH; check the port",
         /// HTTP/1.1, where HTTP/2 was wanted.
-        Http1 = "answered with HTTP/1.1; the server takes no HTTP/2 without TLS, or not at this port: take http_version = \"1.1\"",
+        Http1 = "answered with HTTP/1.1; the server takes no HTTP/2 without TLS, or not at this port: leave out http_version or --http2",
     }
 }
 
@@ -278,6 +293,14 @@ impl fmt::Display for ClientError {
                 let name = stream_error_name(self.code);
                 write!(f, "the server ended the stream with {name} (RST_STREAM)")
             }
+            ClientErrorKind::GoAway => {
+                let name = stream_error_name(self.code);
+                write!(
+                    f,
+                    "the server took no further requests on the connection, with {name} (GOAWAY)"
+                )
+            }
+            ClientErrorKind::StreamLimit if self.code == 0 => f.write_str(NO_STREAMS),
             ClientErrorKind::StreamLimit => write!(
                 f,
                 "the server takes no more streams on a connection of HTTP/2 than {}; set streams to at most that",
@@ -380,7 +403,7 @@ errors! {
 }
 
 /// The name of an error code of HTTP/2 (RFC 9113 §7).
-fn stream_error_name(code: i32) -> &'static str {
+fn stream_error_name(code: i32) -> Cow<'static, str> {
     const NAMES: [&str; 14] = [
         "NO_ERROR",
         "PROTOCOL_ERROR",
@@ -397,8 +420,11 @@ fn stream_error_name(code: i32) -> &'static str {
         "INADEQUATE_SECURITY",
         "HTTP_1_1_REQUIRED",
     ];
-    let name = usize::try_from(code).ok().and_then(|code| NAMES.get(code));
-    name.copied().unwrap_or("an unknown error")
+    let code = code.cast_unsigned();
+    match usize::try_from(code).ok().and_then(|code| NAMES.get(code)) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("the unknown error code {code:#x}")),
+    }
 }
 
 /// What to do about an alert of TLS, if the scenario can do something.

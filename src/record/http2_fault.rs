@@ -31,10 +31,28 @@ coded! {
         Message = "the server sent an answer whose fields or frames are in no allowed order (RFC 9113, 8.1)",
         /// The server did not choose HTTP/2 in the TLS handshake.
         NotNegotiated =
-            "the server did not choose HTTP/2 in the TLS handshake (ALPN \"h2\"); take http_version = \"1.1\"",
+            "the server did not choose HTTP/2 in the TLS handshake (ALPN \"h2\"); take HTTP/1.1: leave out http_version or --http2",
         /// The server does not take WebSocket over HTTP/2.
         NoConnectProtocol =
             "the server does not take WebSocket over HTTP/2: it has not sent SETTINGS_ENABLE_CONNECT_PROTOCOL \
-            (RFC 8441, 3); take http_version = \"1.1\"",
+            (RFC 8441, 3); take HTTP/1.1: leave out http_version or --http2",
+        /// The body of an answer has another length than its head says.
+        BodyLength =
+            "the server sent an answer whose body is not as long as its content-length or its status says \
+            (RFC 9113, 8.1.1)",
+        /// A field has a name or a value that is not allowed.
+        Field =
+            "the server sent a field that HTTP/2 does not allow: a name of upper case, one of a connection such as \
+            \"connection\", or a value with the end of a line (RFC 9113, 8.2)",
+        /// An answer with status 101.
+        SwitchedProtocols = "the server answered with status 101, which HTTP/2 does not have (RFC 9113, 8.6)",
+        /// A frame names a stream that the server had ended.
+        ClosedStream = "the server went on with a stream that it had ended (RFC 9113, 5.1)",
+        /// A window is enlarged by nothing.
+        Increment = "the server enlarged a flow-control window by 0 (RFC 9113, 6.9)",
+        /// It asks for more acknowledgements than it reads.
+        Unread =
+            "the server sent SETTINGS or PING again and again and did not read their acknowledgements \
+            (RFC 9113, 10.5)",
     }
 }

@@ -31,7 +31,17 @@ pub(crate) struct Carrier {
     pub(super) slot: Cell<u32>,
     /// Clients that may use it, and have not ended.
     pub(super) members: Cell<u32>,
+    /// The one that its clients go on with, once the server took no further requests while some were answered.
+    next: RefCell<Successor>,
     pub(super) state: RefCell<CarrierState>,
+}
+
+/// What comes after a carrier.
+#[derive(Default)]
+struct Successor {
+    carrier: Option<Rc<Carrier>>,
+    /// What its session needs, as long as that has not begun.
+    core: Option<Box<ClientCore>>,
 }
 
 pub(super) struct CarrierState {
@@ -39,6 +49,8 @@ pub(super) struct CarrierState {
     /// Whether its streams become connections of another protocol, which the server must take.
     pub(super) tunnels: bool,
     pub(super) stage: CarrierStage,
+    /// Why the server takes no further requests, if it has said so.
+    pub(super) goes: Option<ErrorCode>,
     pub(super) http2: Http2Connection,
     /// Bytes that are to be sent.
     pub(super) out: Vec<u8>,
@@ -56,13 +68,15 @@ impl Carrier {
     pub(super) fn new(core: &ClientCore, options: Http2Options, tunnels: bool) -> Carrier {
         Carrier {
             thread: core.thread.clone(),
-            first_client: core.id,
+            first_client: core.address_of(),
             slot: Cell::new(0),
             members: Cell::new(0),
+            next: RefCell::default(),
             state: RefCell::new(CarrierState {
                 options,
                 tunnels,
                 stage: CarrierStage::Closed,
+                goes: None,
                 http2: Http2Connection::new(options),
                 out: Vec::new(),
                 woken: false,
@@ -76,6 +90,40 @@ impl Carrier {
     /// It has this slot in the engine.
     pub(crate) fn assign(&self, slot: u32) {
         self.slot.set(slot);
+    }
+
+    /// Returns the carrier that a client goes on with: `None` if this one takes requests, or will once it is
+    /// connected. The first client that asks makes it, and its session begins then.
+    pub(super) fn successor(&self, core: &ClientCore) -> Option<Rc<Carrier>> {
+        let mut next = self.next.borrow_mut();
+        if next.carrier.is_none() {
+            let state = self.state.borrow();
+            if state.stage != CarrierStage::Draining || state.http2.open_streams() == 0 {
+                return None;
+            }
+            let carrier = Rc::new(Carrier::new(core, state.options, state.tunnels));
+            carrier.state.borrow_mut().woken = true;
+            *next = Successor { carrier: Some(carrier), core: Some(Box::new(core.of_carrier())) };
+            self.thread.http2.succeed(self.slot.get());
+        }
+        next.carrier.clone()
+    }
+
+    /// Returns its successor, whose session is to begin.
+    pub(super) fn take_successor(&self) -> Option<(Rc<Carrier>, ClientCore)> {
+        let mut next = self.next.borrow_mut();
+        let core = next.core.take()?;
+        next.carrier.clone().map(|carrier| (carrier, *core))
+    }
+
+    /// Whether the server takes no further requests on it.
+    pub(super) fn is_draining(&self) -> bool {
+        self.state.borrow().stage == CarrierStage::Draining
+    }
+
+    /// Whether no client uses it any more, nor will.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.members.get() == 0
     }
 
     /// A client may use it from now on.
@@ -145,8 +193,12 @@ impl Carrier {
         let mut state = self.state.borrow_mut();
         let CarrierState { http2, out, stage, tunnels, .. } = &mut *state;
         let tunnels = *tunnels;
-        if *stage != CarrierStage::Open {
-            return Err(ClientError::of(ClientErrorKind::EarlyClose));
+        match *stage {
+            CarrierStage::Open => {}
+            CarrierStage::Draining => return Err(ClientError::of(ClientErrorKind::GoAway)),
+            CarrierStage::Closed | CarrierStage::Greeting => {
+                return Err(ClientError::of(ClientErrorKind::EarlyClose));
+            }
         }
         let ends = body.is_empty() && !tunnels;
         let opened = http2.open(slot, fields, ends, out).map_err(refusal)?;
@@ -205,6 +257,6 @@ pub(super) fn refusal(refusal: StreamRefusal) -> ClientError {
         StreamRefusal::Limit(most) => {
             ClientError::with(ClientErrorKind::StreamLimit, i32::try_from(most).unwrap_or(i32::MAX))
         }
-        StreamRefusal::Ended => ClientError::of(ClientErrorKind::EarlyClose),
+        StreamRefusal::Ended => ClientError::of(ClientErrorKind::GoAway),
     }
 }

@@ -6,10 +6,11 @@ use crate::client::http2::carrier::{Carrier, CarrierStage, CarrierState, refusal
 use crate::client::http2::queues::{AnswerEvent, StreamAddress};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::session::Session;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::other_protocol::{FirstBytes, OtherProtocol};
 use crate::protocol::http2::Http2Problem;
 use crate::protocol::http2::connection::{
-    Http2Connection, Http2Event, Http2Options, SentBytes, StreamRefusal, UnsentBytes,
+    Http2Connection, Http2Event, Http2Options, ResetReason, SentBytes, StreamRefusal, UnsentBytes,
 };
 use crate::protocol::http2::frame::ErrorCode;
 use crate::record::{ClientError, ClientErrorKind, ForeignProtocol, Http2Fault, Part, Phase};
@@ -18,16 +19,24 @@ use std::rc::Rc;
 
 /// The protocol in the handshake of TLS (RFC 9113 §3.2).
 const ALPN: &[u8] = b"h2";
+/// So many bytes of acknowledgements wait at most for a server that asks for them and does not read. One that does
+/// needs 3,855 times PING for them.
+const MOST_UNREAD: u64 = 65_536;
 
-/// The error of a stream that the server has reset. One that it has not begun with may be sent again, as if the
-/// connection had been closed.
-fn reset_error(code: ErrorCode) -> ClientError {
-    match code {
-        ErrorCode::REFUSED_STREAM => ClientError::of(ClientErrorKind::EarlyClose),
-        ErrorCode(code) => {
-            ClientError::with(ClientErrorKind::StreamReset, i32::try_from(code).unwrap_or(i32::MAX))
+/// The error of a stream that the server has ended.
+fn reset_error(reason: ResetReason) -> ClientError {
+    match reason {
+        ResetReason::Limit(most) => refusal(StreamRefusal::Limit(most)),
+        ResetReason::Code(code) => {
+            ClientError::with(ClientErrorKind::StreamReset, code.0.cast_signed())
         }
+        ResetReason::GoAway(code) => going_error(code),
     }
+}
+
+/// The error of a connection on which the server takes no further requests.
+fn going_error(code: ErrorCode) -> ClientError {
+    ClientError::with(ClientErrorKind::GoAway, code.0.cast_signed())
 }
 
 fn fault(problem: Http2Problem) -> Http2Fault {
@@ -45,6 +54,11 @@ fn fault(problem: Http2Problem) -> Http2Fault {
         Http2Problem::Padding => Http2Fault::Padding,
         Http2Problem::Push => Http2Fault::Push,
         Http2Problem::Message => Http2Fault::Message,
+        Http2Problem::Field => Http2Fault::Field,
+        Http2Problem::SwitchedProtocols => Http2Fault::SwitchedProtocols,
+        Http2Problem::ClosedStream => Http2Fault::ClosedStream,
+        Http2Problem::Increment => Http2Fault::Increment,
+        Http2Problem::Unread => Http2Fault::Unread,
     }
 }
 
@@ -87,18 +101,28 @@ impl CarrierPool {
             return (None, StreamLink::new(carrier.clone()));
         }
         let carrier = Rc::new(Carrier::new(core, self.options, self.tunnels));
-        let machine = CarrierMachine {
-            carrier: carrier.clone(),
-            received: 0,
-            is_closing: false,
-            has_begun: false,
-        };
-        let policy = SessionPolicy { turns: None, reconnect: Reconnect::OnDemand, connects: true };
-        let session =
-            Session::new(core.of_carrier(), Box::new(machine), policy).carrying(carrier.clone());
+        let session = session_of(carrier.clone(), core.of_carrier());
         *newest = Some((carrier.clone(), 1));
         (Some(session), StreamLink::new(carrier))
     }
+}
+
+/// Returns the session of a carrier, which connects once a client wants to.
+fn session_of(carrier: Rc<Carrier>, core: ClientCore) -> Session {
+    let machine = CarrierMachine {
+        carrier: carrier.clone(),
+        received: 0,
+        is_closing: false,
+        has_begun: false,
+        unread: 0,
+    };
+    let policy = SessionPolicy { turns: None, reconnect: Reconnect::OnDemand, connects: true };
+    Session::new(core, Box::new(machine), policy).carrying(carrier)
+}
+
+/// Returns the session of the carrier that succeeds one whose server takes no further requests.
+pub(crate) fn successor_session(carrier: &Carrier) -> Option<Session> {
+    carrier.take_successor().map(|(carrier, core)| session_of(carrier, core))
 }
 
 /// The machine of a carrier's session.
@@ -110,6 +134,8 @@ struct CarrierMachine {
     is_closing: bool,
     /// Whether bytes have come on this connection.
     has_begun: bool,
+    /// Bytes of the connection's own frames that wait for a server that does not read.
+    unread: u64,
 }
 
 impl CarrierMachine {
@@ -134,6 +160,7 @@ impl CarrierMachine {
         // Those who have written them have counted them.
         io.take_moved();
         state.blocked = io.is_blocked();
+        self.unread = if state.blocked { self.unread + control } else { 0 };
         drop(state);
         if let Err(error) = sent {
             self.lose(io, Some(error));
@@ -183,6 +210,14 @@ impl CarrierMachine {
         let before = std::mem::replace(&mut state.stage, CarrierStage::Closed);
         state.blocked = false;
         let queues = &self.carrier.thread.http2;
+        if let (None, Some(code)) = (error, state.goes.filter(|code| *code != ErrorCode::NO_ERROR))
+        {
+            // It has said why, of which only those learn that wait for the rest of an answer.
+            for stream in state.http2.stream_names() {
+                let to = StreamAddress { slot: stream.token, stream: stream.id };
+                queues.push(to, now_ns, AnswerEvent::Ended(Some(going_error(code))));
+            }
+        }
         for slot in state.attached.drain(..) {
             queues.push(StreamAddress { slot, stream: 0 }, now_ns, AnswerEvent::Ended(error));
         }
@@ -271,6 +306,7 @@ impl Machine for CarrierMachine {
             let mut state = self.carrier.state.borrow_mut();
             let state = &mut *state;
             state.http2 = Http2Connection::new(state.options);
+            state.goes = None;
             state.out.clear();
             state.http2.begin(&mut state.out);
             state.stage = CarrierStage::Greeting;
@@ -295,7 +331,7 @@ impl Machine for CarrierMachine {
         let mut explained = 0;
         let mut control = 0;
         let mut discarded = 0;
-        let mut goes = false;
+        let mut goes = None;
         let mut ready = false;
         let result = {
             let mut state = self.carrier.state.borrow_mut();
@@ -309,12 +345,9 @@ impl Machine for CarrierMachine {
                     let to = StreamAddress { slot: stream.token, stream: stream.id };
                     thread.http2.push(to, io.now_ns, AnswerEvent::Answer(frame));
                 }
-                Http2Event::Reset { stream, code, limit } => {
+                Http2Event::Reset { stream, reason } => {
                     let to = StreamAddress { slot: stream.token, stream: stream.id };
-                    let error = match limit.filter(|_| code == ErrorCode::REFUSED_STREAM) {
-                        Some(most) => refusal(StreamRefusal::Limit(most)),
-                        None => reset_error(code),
-                    };
+                    let error = reset_error(reason);
                     thread.http2.push(to, io.now_ns, AnswerEvent::Ended(Some(error)));
                 }
                 Http2Event::Sent(SentBytes { framing, .. }) => {
@@ -322,7 +355,14 @@ impl Machine for CarrierMachine {
                         ledger.up.add(Part::Framing, framing);
                     });
                 }
-                Http2Event::GoAway(_) => goes = true,
+                Http2Event::GoAway { code, debug_data } => {
+                    goes = Some(code);
+                    if !debug_data.is_empty() {
+                        let client = self.carrier.first_client;
+                        let text = AnswerText::of_bytes(debug_data);
+                        thread.keep_refusal(client, going_error(code), text);
+                    }
+                }
                 Http2Event::Ready => ready = true,
             })
         };
@@ -337,10 +377,15 @@ impl Machine for CarrierMachine {
         if ready {
             self.greeted(io);
         }
-        if goes {
+        if goes.is_some() {
             let mut state = self.carrier.state.borrow_mut();
+            state.goes = goes;
             if state.stage == CarrierStage::Open {
                 state.stage = CarrierStage::Draining;
+                for slot in &state.attached {
+                    let to = StreamAddress { slot: *slot, stream: 0 };
+                    thread.http2.push(to, io.now_ns, AnswerEvent::Draining);
+                }
             }
         }
         // Clients that the answers are for may ask again: then all of it is sent at once.
@@ -349,6 +394,10 @@ impl Machine for CarrierMachine {
 
     fn serve(&mut self, io: &mut Io<'_>) {
         self.flush(io);
+        if self.unread > MOST_UNREAD {
+            self.unread = 0;
+            return self.break_off(io, Http2Problem::Unread, &[], false);
+        }
         self.go_on(io);
     }
 

@@ -12,7 +12,7 @@ mod role;
 mod stream_link;
 
 pub(crate) use carrier::Carrier;
-pub(crate) use carrier_session::CarrierPool;
+pub(crate) use carrier_session::{CarrierPool, successor_session};
 pub(crate) use queues::{AnswerEvent, Http2Queues, StreamAddress};
 pub(crate) use role::{Http2Role, stream_of};
 pub(crate) use stream_link::StreamLink;

@@ -15,6 +15,8 @@ pub(crate) enum AnswerEvent<'a> {
     Failed(ClientError),
     /// The socket takes bytes again.
     Unblocked,
+    /// The server takes no further requests on the connection.
+    Draining,
     /// Something of the answer came.
     Answer(AnswerFrame<'a>),
     /// The stream ended by an error, or with its connection: `None` if the server closed that in order.
@@ -35,6 +37,7 @@ pub(crate) struct StreamAddress {
 enum QueuedEvent {
     Opened,
     Unblocked,
+    Draining,
     Failed(ClientError),
     Fields { list: usize, status: u16, block_bytes: u64, framing_bytes: u64, ends: bool },
     Body { from: usize, to: usize, framing_bytes: u64, frame_ends: bool, ends: bool },
@@ -57,6 +60,7 @@ impl EventBatch {
         let queued = match event {
             AnswerEvent::Opened => QueuedEvent::Opened,
             AnswerEvent::Unblocked => QueuedEvent::Unblocked,
+            AnswerEvent::Draining => QueuedEvent::Draining,
             AnswerEvent::Failed(error) => QueuedEvent::Failed(error),
             AnswerEvent::Ended(error) => QueuedEvent::Ended(error),
             AnswerEvent::Answer(AnswerFrame::Fields(fields)) => self.keep_fields(&fields),
@@ -90,6 +94,7 @@ impl EventBatch {
         match queued {
             QueuedEvent::Opened => AnswerEvent::Opened,
             QueuedEvent::Unblocked => AnswerEvent::Unblocked,
+            QueuedEvent::Draining => AnswerEvent::Draining,
             QueuedEvent::Failed(error) => AnswerEvent::Failed(error),
             QueuedEvent::Ended(error) => AnswerEvent::Ended(error),
             QueuedEvent::Fields { list, status, block_bytes, framing_bytes, ends } => {
@@ -129,6 +134,8 @@ pub(crate) struct Http2Queues {
     batch: RefCell<EventBatch>,
     /// Slots of carriers that have something to do.
     woken: RefCell<Vec<u32>>,
+    /// Slots of carriers whose successors have no session.
+    succeeded: RefCell<Vec<u32>>,
     /// For reading.
     pub scratch: RefCell<ReadScratch>,
 }
@@ -151,6 +158,17 @@ impl Http2Queues {
     pub(crate) fn wake(&self, carrier: u32) {
         self.pending.set(true);
         self.woken.borrow_mut().push(carrier);
+    }
+
+    /// The successor of a carrier is to have a session.
+    pub(crate) fn succeed(&self, carrier: u32) {
+        self.pending.set(true);
+        self.succeeded.borrow_mut().push(carrier);
+    }
+
+    /// Takes a carrier whose successor is to have a session.
+    pub(crate) fn take_succeeded(&self) -> Option<u32> {
+        self.succeeded.borrow_mut().pop()
     }
 
     /// Takes the events that are there.

@@ -50,9 +50,21 @@ impl StreamLink {
         self.slot = slot;
     }
 
-    /// Asks for the connection. Returns whether it can be used at once; else an event says so.
-    pub(crate) fn attach(&mut self) -> bool {
+    /// Asks for the connection, or for its successor if the server takes no further requests on it. Returns whether
+    /// it can be used at once; else an event says so.
+    pub(crate) fn attach(&mut self, core: &ClientCore) -> bool {
+        while let Some(next) = self.carrier.successor(core) {
+            next.join();
+            let before = std::mem::replace(&mut self.carrier, next);
+            before.detach(self.slot);
+            before.leave();
+        }
         self.carrier.attach(self.slot)
+    }
+
+    /// Whether it has no stream, and cannot have one on the connection any more.
+    pub(crate) fn is_stranded(&self) -> bool {
+        self.stream == 0 && self.carrier.is_draining()
     }
 
     /// Whether an event is for the stream that it has now.

@@ -10,6 +10,8 @@ use std::io;
 const NEEDED_BYTES: usize = 216;
 /// `TCPI_OPT_TIMESTAMPS`.
 const TIMESTAMPS: u8 = 1;
+/// A state after this side's FIN (`enum` in `net/tcp_states.h`); the others are [`LAST_ACK`] and [`CLOSING`].
+const FIN_WAIT_1: u8 = 4;
 /// States after the peer's FIN (`enum` in `net/tcp_states.h`).
 const TIME_WAIT: u8 = 6;
 const CLOSE_WAIT: u8 = 8;
@@ -40,11 +42,14 @@ pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     let ip = if ipv6 { 40 } else { 20 };
     // The peer's FIN takes a place in the sequence and is counted as a byte received.
     let fin = u64::from(matches!(info[0], TIME_WAIT | CLOSE_WAIT | LAST_ACK | CLOSING));
+    // So does this side's in what is to be sent, behind all else: it waits, too, if anything does.
+    let unsent = u64::from(u32_at(144));
+    let own_fin = u64::from(matches!(info[0], FIN_WAIT_1 | LAST_ACK | CLOSING)).min(unsent);
     let options = if info[5] & TIMESTAMPS != 0 { 12 } else { 0 };
     Ok(TcpReading {
         bytes_sent: u64_at(200),
         bytes_retrans: u64_at(208),
-        bytes_unsent: u32_at(144).into(),
+        bytes_unsent: unsent - own_fin,
         bytes_received: u64_at(128) - fin.min(u64_at(128)),
         fin_received: fin != 0,
         segs_out: u32_at(136),
@@ -114,5 +119,25 @@ mod tests {
         let reading = parse(&info, false).unwrap();
         assert_eq!((reading.bytes_received, reading.segs_out, reading.bytes_sent), (7, 3, 9));
         assert_eq!(reading.header_bytes, 52);
+    }
+
+    #[test]
+    fn the_end_of_either_side_is_no_byte() {
+        let of = |state: u8, unsent: u32| {
+            let mut info = [0u8; 280];
+            info[0] = state;
+            info[128..136].copy_from_slice(&7u64.to_ne_bytes());
+            info[144..148].copy_from_slice(&unsent.to_ne_bytes());
+            let reading = parse(&info, false).unwrap();
+            (reading.bytes_unsent, reading.bytes_received)
+        };
+        // Open: both directions go on.
+        assert_eq!(of(1, 5), (5, 7));
+        // This side has ended, and its end waits behind what it had to say, or was sent.
+        assert_eq!(of(FIN_WAIT_1, 5), (4, 7));
+        assert_eq!(of(FIN_WAIT_1, 0), (0, 7));
+        assert_eq!(of(CLOSE_WAIT, 5), (5, 6));
+        assert_eq!(of(LAST_ACK, 5), (4, 6));
+        assert_eq!(of(CLOSING, 1), (0, 6));
     }
 }

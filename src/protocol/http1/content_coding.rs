@@ -98,6 +98,14 @@ pub struct AcceptEncoding {
     codings: Vec<ContentCoding>,
 }
 
+/// Whether a weight (RFC 9110 §12.4.2) is more than 0; `None` if it is none.
+fn is_wanted(weight: &str) -> Option<bool> {
+    let number = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q="))?;
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let value: f32 = number.parse().ok().filter(|_| is_number)?;
+    (0.0..=1.0).contains(&value).then_some(value > 0.0)
+}
+
 impl AcceptEncoding {
     /// Reads the value of the field (RFC 9110 §12.5.3).
     ///
@@ -106,9 +114,17 @@ impl AcceptEncoding {
     pub(crate) fn parse(value: &str) -> Result<AcceptEncoding, String> {
         let mut codings = Vec::new();
         for item in value.split(',').map(str::trim) {
-            let name = item.split(';').next().unwrap_or(item).trim();
+            let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+            let (name, weight) = (name.trim(), weight.trim());
+            let Some(is_wanted) = is_wanted(weight) else {
+                return Err(format!(
+                    "{weight:?} is no weight; write one as q=0.5, from 0 to 1 (RFC 9110, 12.4.2)"
+                ));
+            };
             match ContentCoding::named(name.as_bytes()) {
-                Some(coding) => codings.push(coding),
+                Some(coding) if is_wanted => codings.push(coding),
+                // By a weight of 0 the client refuses it.
+                Some(_) => {}
                 None if name.eq_ignore_ascii_case("identity") => {}
                 None => {
                     return Err(format!(
@@ -514,9 +530,15 @@ mod tests {
         assert!(!codings.is_empty() && Codings::default().is_empty());
         assert!(codings.has(ContentCoding::Gzip) && codings.has(ContentCoding::Br));
         assert!(!codings.has(ContentCoding::Zstd));
-        for (value, why) in
-            [("gzip, compress", "\"compress\" is no coding"), ("identity", "no coding")]
-        {
+        let without = AcceptEncoding::parse("gzip, br;q=0.000").unwrap();
+        assert!(!without.codings().has(ContentCoding::Br));
+        for (value, why) in [
+            ("gzip, compress", "\"compress\" is no coding"),
+            ("identity", "no coding"),
+            ("gzip;q=0", "no coding"),
+            ("gzip;q=2", "\"q=2\" is no weight"),
+            ("gzip;level=9", "is no weight"),
+        ] {
             let error = AcceptEncoding::parse(value).unwrap_err();
             assert!(error.contains(why), "{error}");
         }

@@ -51,6 +51,8 @@ pub enum AnswerProblem {
     /// What stands around a chunk, or the trailer section, is longer than
     /// [`CHUNK_LINE_LIMIT`](state::CHUNK_LINE_LIMIT).
     LongChunkLine,
+    /// Over HTTP/2, where frames say how long the body is, it is not as long as the head or the status says.
+    BodyLength,
 }
 
 impl AnswerProblem {
@@ -65,7 +67,10 @@ impl AnswerProblem {
                 let line = shown.split(|byte| *byte == b'\n').nth(before);
                 Some(AnswerText::of_bytes(line.unwrap_or_default()))
             }
-            AnswerProblem::Long | AnswerProblem::ManyFields | AnswerProblem::LongChunkLine => None,
+            AnswerProblem::Long
+            | AnswerProblem::ManyFields
+            | AnswerProblem::LongChunkLine
+            | AnswerProblem::BodyLength => None,
         }
     }
 }
@@ -498,7 +503,7 @@ impl Response {
         let mut length = None;
         for (name, value) in fields.clone() {
             if name == "content-length" {
-                length = Some(decimal(value).ok_or(Malformed)?);
+                length = Some(decimal(value).ok_or_else(|| self.wrong_length())?);
             } else {
                 facts.note(name, value, || {
                     fields.clone().find(|(name, _)| *name == "date").map(|(_, value)| value)
@@ -506,6 +511,8 @@ impl Response {
             }
         }
         self.take_head(status, facts, fields);
+        // These have no body, whatever their fields say (RFC 9110 §6.4.1).
+        let length = if matches!(status, 204 | 304) { Some(0) } else { length };
         self.state = length.map_or(State::Frames, State::FramesOf);
         self.end_frames(ends)
     }
@@ -519,7 +526,9 @@ impl Response {
         let bytes = input.bytes.len() as u64;
         self.state = match self.state {
             State::Frames => State::Frames,
-            State::FramesOf(left) => State::FramesOf(left.checked_sub(bytes).ok_or(Malformed)?),
+            State::FramesOf(left) => {
+                State::FramesOf(left.checked_sub(bytes).ok_or_else(|| self.wrong_length())?)
+            }
             _ => return Err(Malformed),
         };
         self.parts.framing += input.framing_bytes;
@@ -535,13 +544,16 @@ impl Response {
         if !ends {
             return Ok(());
         }
-        if let State::FramesOf(1..) = self.state
-            && self.parts.payload > 0
-        {
-            return Err(Malformed);
+        if let State::FramesOf(1..) = self.state {
+            return Err(self.wrong_length());
         }
         self.state = State::Done;
         Ok(())
+    }
+
+    fn wrong_length(&mut self) -> Malformed {
+        self.problem = Some(AnswerProblem::BodyLength);
+        Malformed
     }
 
     #[inline]

@@ -4,13 +4,17 @@
 use crate::protocol::answer_input::{AnswerBody, AnswerFields, AnswerFrame};
 use crate::protocol::http2::Http2Problem;
 use crate::protocol::http2::fields::{FieldList, PreparedFields};
+pub(crate) use crate::protocol::http2::flow_control::SentBytes;
+use crate::protocol::http2::flow_control::{refill, write_data};
 use crate::protocol::http2::frame::{
     DEFAULT_WINDOW, ErrorCode, FRAME_HEADER_BYTES, FrameType, Http2FrameHeader, LARGEST_WINDOW,
     flags,
 };
 use crate::protocol::http2::frame_reader::{DataPiece, FramePiece, Http2FrameReader};
 use crate::protocol::http2::hpack::{Decoder, Encoder, HpackPolicy};
-use crate::protocol::http2::payload::{first_u32, of_connection, status_of, without_padding};
+use crate::protocol::http2::payload::{
+    first_u32, is_field, is_trailer_section, of_connection, status_of, without_padding,
+};
 use crate::protocol::http2::settings::{
     CONNECTION_WINDOW, HEADER_LIST_BYTES, PeerSettings, STREAM_WINDOW, write_opening,
     write_window_update,
@@ -60,28 +64,31 @@ pub(crate) enum Http2Event<'a> {
         /// The stream.
         stream: StreamName,
         /// Why.
-        code: ErrorCode,
-        /// How many streams the server takes, if more were open.
-        limit: Option<u32>,
+        reason: ResetReason,
     },
     /// Bytes that had waited for room are among those to be sent now.
     Sent(SentBytes),
-    /// The server takes no further requests, for this reason; the bytes are those of the event before this one.
-    /// Streams that it has not begun with were reset by the events before.
-    GoAway(ErrorCode),
+    /// The server takes no further requests; the bytes are those of the event before this one. Streams that it has
+    /// not begun with are reset by the events after it.
+    GoAway {
+        /// Why.
+        code: ErrorCode,
+        /// What it says of that (RFC 9113 §6.8).
+        debug_data: &'a [u8],
+    },
     /// So many bytes of a stream that this side has reset.
     Discarded(u64),
 }
 
-/// What was appended to the bytes to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct SentBytes {
-    /// Bytes of header blocks.
-    pub block: u64,
-    /// Headers of frames.
-    pub framing: u64,
-    /// Bytes of bodies.
-    pub body: u64,
+/// Why the server has ended a stream by an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResetReason {
+    /// It was reset with this code.
+    Code(ErrorCode),
+    /// It was refused, as more streams are open than the server takes.
+    Limit(u32),
+    /// The server takes no further requests, for this reason, and has not begun with this one.
+    GoAway(ErrorCode),
 }
 
 /// A stream that was opened.
@@ -125,6 +132,8 @@ pub(crate) struct Http2Connection {
     streams: StreamTable,
     next_stream: u32,
     has_ended: bool,
+    /// Whether a stream was given up before its end: what comes of a closed stream may be one's of those.
+    has_reset: bool,
     send_window: i64,
     receive_window: i64,
     /// Bytes of the connection's own frames that were appended and that nobody has taken yet.
@@ -147,6 +156,7 @@ impl Http2Connection {
             streams: StreamTable::default(),
             next_stream: 1,
             has_ended: false,
+            has_reset: false,
             send_window: DEFAULT_WINDOW.into(),
             receive_window: CONNECTION_WINDOW.into(),
             control_sent: 0,
@@ -305,6 +315,11 @@ impl Http2Connection {
         self.streams.len()
     }
 
+    /// The streams that are open.
+    pub(crate) fn stream_names(&mut self) -> impl Iterator<Item = StreamName> {
+        self.streams.iter_mut().map(|stream| stream.name())
+    }
+
     /// Bytes of a stream's body that wait for room.
     #[cfg(test)]
     pub(crate) fn waiting(&mut self, id: u32) -> u64 {
@@ -317,6 +332,7 @@ impl Http2Connection {
     pub(crate) fn reset(&mut self, id: u32, code: ErrorCode, out: &mut Vec<u8>) {
         if let Some(mut stream) = self.streams.remove(id) {
             self.unsent.add(&mut stream);
+            self.has_reset = true;
             self.control(out, |out| {
                 let kind = FrameType::ResetStream;
                 Http2FrameHeader { length: 4, kind, flags: 0, stream: id }.write(out);
@@ -493,8 +509,11 @@ impl Http2Connection {
                 None => return Ok(()),
             }
         };
+        if more == 0 {
+            return Err(Http2Problem::Increment);
+        }
         *window += more;
-        if more == 0 || *window > LARGEST_WINDOW {
+        if *window > LARGEST_WINDOW {
             return Err(Http2Problem::Window);
         }
         self.send_waiting(out, on);
@@ -535,7 +554,11 @@ impl Http2Connection {
             if let Some(mut stream) = self.streams.remove(header.stream) {
                 self.unsent.add(&mut stream);
             }
-            on(Http2Event::Reset { stream, code, limit });
+            let reason = match limit {
+                Some(most) if code == ErrorCode::REFUSED_STREAM => ResetReason::Limit(most),
+                _ => ResetReason::Code(code),
+            };
+            on(Http2Event::Reset { stream, reason });
         }
         Ok(())
     }
@@ -547,16 +570,18 @@ impl Http2Connection {
         on: &mut impl FnMut(Http2Event<'_>),
     ) -> Result<(), Http2Problem> {
         of_connection(header)?;
-        let (numbers, _) = payload.split_at_checked(8).ok_or(Http2Problem::FrameLength)?;
+        let (numbers, debug_data) = payload.split_at_checked(8).ok_or(Http2Problem::FrameLength)?;
         let last_stream = first_u32(&numbers[..4], 4)? & 0x7fff_ffff;
         let code = ErrorCode(first_u32(&numbers[4..], 4)?);
         self.has_ended = true;
+        on(Http2Event::GoAway { code, debug_data });
         while let Some(mut stream) = self.streams.remove_after(last_stream) {
+            // What comes of it nevertheless is of no use.
+            self.has_reset = true;
             self.unsent.add(&mut stream);
             let stream = stream.name();
-            on(Http2Event::Reset { stream, code: ErrorCode::REFUSED_STREAM, limit: None });
+            on(Http2Event::Reset { stream, reason: ResetReason::GoAway(code) });
         }
-        on(Http2Event::GoAway(code));
         Ok(())
     }
 
@@ -630,8 +655,11 @@ impl Http2Connection {
         let ReadScratch { strings, fields } = scratch;
         fields.clear();
         let mut list_bytes = 0;
-        let decoded = self.decoder.decode(bytes, strings, |name, value| {
+        let mut are_fields = true;
+        let decoded = self.decoder.decode(bytes, strings, |name, value, is_literal| {
             list_bytes += name.len() + value.len() + 32;
+            // What has an index was checked when it got that.
+            are_fields &= !is_literal || is_field(name, value);
             if list_bytes <= HEADER_LIST_BYTES as usize {
                 fields.push(name, value);
             }
@@ -640,18 +668,23 @@ impl Http2Connection {
         if list_bytes > HEADER_LIST_BYTES as usize {
             return Err(Http2Problem::LongFields);
         }
+        if !are_fields {
+            return Err(Http2Problem::Field);
+        }
         let block_bytes = bytes.len() as u64;
         let framing_bytes = block.framing;
         let ends = block.ends;
         let Some(stream) = self.streams.get(block.stream) else {
-            on(Http2Event::Discarded(block_bytes + framing_bytes));
-            return Ok(());
+            return self.of_closed_stream(block_bytes + framing_bytes, on);
         };
+        if stream.received_end {
+            return Err(Http2Problem::ClosedStream);
+        }
         let status = if stream.has_head { None } else { Some(status_of(fields)?) };
         let interim = status.is_some_and(|status| (100..200).contains(&status));
         // An interim answer does not end the stream, and a trailer section does (RFC 9113 §8.1).
         let is_trailer = stream.has_head;
-        if stream.received_end || interim && ends || is_trailer && !ends {
+        if interim && ends || is_trailer && (!ends || !is_trailer_section(fields)) {
             return Err(Http2Problem::Message);
         }
         stream.has_head |= !interim;
@@ -663,6 +696,16 @@ impl Http2Connection {
             self.end_of_answer(block.stream, out);
         }
         Ok(())
+    }
+
+    /// Discards bytes of an answer that was given up. Of one that is whole, nothing may follow (RFC 9113 §5.1).
+    fn of_closed_stream(
+        &self,
+        bytes: u64,
+        on: &mut impl FnMut(Http2Event<'_>),
+    ) -> Result<(), Http2Problem> {
+        on(Http2Event::Discarded(bytes));
+        if self.has_reset { Ok(()) } else { Err(Http2Problem::ClosedStream) }
     }
 
     /// An answer is whole. If the request is not, what is left of it is not sent (RFC 9113 §8.1).
@@ -724,10 +767,12 @@ impl Http2Connection {
             self.control(out, |out| write_window_update(0, more, out));
         }
         let Some(stream) = self.known_stream(id)? else {
-            on(Http2Event::Discarded(bytes.len() as u64 + framing_bytes));
-            return Ok(());
+            return self.of_closed_stream(bytes.len() as u64 + framing_bytes, on);
         };
-        if !stream.has_head || stream.received_end {
+        if stream.received_end {
+            return Err(Http2Problem::ClosedStream);
+        }
+        if !stream.has_head {
             return Err(Http2Problem::Message);
         }
         stream.receive_window -= i64::from(counted);
@@ -746,46 +791,4 @@ impl Http2Connection {
         }
         Ok(())
     }
-}
-
-/// Sends as much of a body as windows have room for, and its end with the last byte.
-fn write_data(
-    stream: &mut StreamEntry,
-    window: &mut i64,
-    frame_bytes: u32,
-    bytes: &[u8],
-    ends: bool,
-    out: &mut Vec<u8>,
-) -> SentBytes {
-    let mut sent = SentBytes::default();
-    loop {
-        let left = &bytes[sent.body as usize..];
-        let room = (*window).min(stream.send_window).min(frame_bytes.into()).max(0);
-        let length = (room as usize).min(left.len());
-        let is_end = ends && length == left.len();
-        if length == 0 && !(is_end && left.is_empty()) {
-            return sent;
-        }
-        let flags = if is_end { flags::END_STREAM } else { 0 };
-        let kind = FrameType::Data;
-        Http2FrameHeader { length: length as u32, kind, flags, stream: stream.id }.write(out);
-        out.extend_from_slice(&left[..length]);
-        *window -= length as i64;
-        stream.send_window -= length as i64;
-        sent.framing += HEADER;
-        sent.body += length as u64;
-        if length == left.len() {
-            return sent;
-        }
-    }
-}
-
-/// Returns by how much a window for what the server sends is to be enlarged: half of it was used.
-fn refill(window: &mut i64, full: u32) -> Option<u32> {
-    let used = i64::from(full) - *window;
-    if used < i64::from(full / 2) {
-        return None;
-    }
-    *window = full.into();
-    u32::try_from(used).ok()
 }

@@ -195,6 +195,8 @@ impl ErrorCode {
     pub(crate) const PROTOCOL_ERROR: ErrorCode = ErrorCode(1);
     /// The peer sends more than there is room for.
     pub(crate) const FLOW_CONTROL_ERROR: ErrorCode = ErrorCode(3);
+    /// The peer goes on with a stream that it had ended.
+    pub(crate) const STREAM_CLOSED: ErrorCode = ErrorCode(5);
     /// A frame has a length that its type does not allow.
     pub(crate) const FRAME_SIZE_ERROR: ErrorCode = ErrorCode(6);
     /// The server has not begun with the request: it may be sent again.
@@ -203,6 +205,8 @@ impl ErrorCode {
     pub(crate) const CANCEL: ErrorCode = ErrorCode(8);
     /// A header block cannot be read.
     pub(crate) const COMPRESSION_ERROR: ErrorCode = ErrorCode(9);
+    /// The peer makes too much work.
+    pub(crate) const ENHANCE_YOUR_CALM: ErrorCode = ErrorCode(11);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod fields;
+mod flow_control;
 pub(crate) mod frame;
 mod frame_reader;
 pub(crate) mod hpack;
@@ -45,7 +46,7 @@ pub(crate) fn read_all(bytes: &[u8]) -> bool {
             Http2Event::Ready
             | Http2Event::Reset { .. }
             | Http2Event::Sent(_)
-            | Http2Event::GoAway(_) => 0,
+            | Http2Event::GoAway { .. } => 0,
         };
     });
     let all = explained + connection.pending() == bytes.len() as u64;
@@ -80,8 +81,18 @@ pub(crate) enum Http2Problem {
     Padding,
     /// A pushed request, which the client has refused (§8.4).
     Push,
-    /// An answer is malformed: its fields, or their order (§8.1.1).
+    /// An answer is malformed: its fields and frames have no allowed order, or no status (§8.1.1).
     Message,
+    /// A field has a name or a value that is not allowed (§8.2).
+    Field,
+    /// An answer with status 101 (§8.6).
+    SwitchedProtocols,
+    /// A frame names a stream that the server had ended (§5.1).
+    ClosedStream,
+    /// A window is enlarged by nothing (§6.9).
+    Increment,
+    /// The server asks for more acknowledgements than it reads (§10.5).
+    Unread,
 }
 
 impl Http2Problem {
@@ -91,6 +102,8 @@ impl Http2Problem {
             Http2Problem::LongFrame | Http2Problem::FrameLength => ErrorCode::FRAME_SIZE_ERROR,
             Http2Problem::Compression => ErrorCode::COMPRESSION_ERROR,
             Http2Problem::Window => ErrorCode::FLOW_CONTROL_ERROR,
+            Http2Problem::ClosedStream => ErrorCode::STREAM_CLOSED,
+            Http2Problem::Unread => ErrorCode::ENHANCE_YOUR_CALM,
             Http2Problem::NoSettings
             | Http2Problem::Stream
             | Http2Problem::IdleStream
@@ -99,7 +112,10 @@ impl Http2Problem {
             | Http2Problem::SettingValue
             | Http2Problem::Padding
             | Http2Problem::Push
-            | Http2Problem::Message => ErrorCode::PROTOCOL_ERROR,
+            | Http2Problem::Message
+            | Http2Problem::Field
+            | Http2Problem::SwitchedProtocols
+            | Http2Problem::Increment => ErrorCode::PROTOCOL_ERROR,
         }
     }
 }

@@ -75,12 +75,18 @@ impl TestClient {
                     (frame.wire_bytes(), text)
                 }
                 Http2Event::Ready => (0, "ready".to_owned()),
-                Http2Event::Reset { stream, code, limit } => {
-                    let limit = limit.map(|most| format!(" beyond {most}")).unwrap_or_default();
-                    (0, format!("{}: reset {}{limit}", stream.token, code.0))
+                Http2Event::Reset { stream, reason } => {
+                    let reason = match reason {
+                        ResetReason::Code(code) => format!("reset {}", code.0),
+                        ResetReason::Limit(most) => format!("beyond {most}"),
+                        ResetReason::GoAway(code) => format!("not begun with, {}", code.0),
+                    };
+                    (0, format!("{}: {reason}", stream.token))
                 }
                 Http2Event::Sent(sent) => (0, format!("sent {}+{}", sent.body, sent.framing)),
-                Http2Event::GoAway(code) => (0, format!("goes away: {}", code.0)),
+                Http2Event::GoAway { code, debug_data } => {
+                    (0, format!("goes away: {} {}", code.0, debug_data.escape_ascii()))
+                }
             };
             *wire_bytes += bytes;
             said.push(text);
@@ -267,8 +273,8 @@ fn streams_that_the_server_has_not_begun_with_are_refused_when_it_goes() {
     for token in 1..=3 {
         client.request(token);
     }
-    client.receive(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0]).unwrap();
-    assert_eq!(client.said(), ["control 17", "3: reset 7", "goes away: 0"]);
+    client.receive(&[0, 0, 10, 7, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 11, b'h', b'i']).unwrap();
+    assert_eq!(client.said(), ["control 19", "goes away: 11 hi", "3: not begun with, 11"]);
     assert_eq!(client.connection.open_streams(), 2);
     let refused = client.connection.open(4, &get(), true, &mut client.out);
     assert_eq!(refused, Err(StreamRefusal::Ended));
@@ -284,7 +290,7 @@ fn a_stream_beyond_the_servers_limit_is_known_as_such() {
     client.receive(&[0, 0, 4, 3, 0, 0, 0, 0, 3, 0, 0, 0, 7]).unwrap();
     client.receive(&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2]).unwrap();
     let said = client.said();
-    assert_eq!(said[2..], ["control 13", "2: reset 7 beyond 1", "control 13", "1: reset 2"]);
+    assert_eq!(said[2..], ["control 13", "2: beyond 1", "control 13", "1: reset 2"]);
 }
 
 #[test]
@@ -321,10 +327,58 @@ fn what_is_not_allowed_is_a_problem() {
     let cut_block = [&[0, 0, 1, 1, 0, 0, 0, 0, 1, 0x88][..], NO_SETTINGS].concat();
     assert_eq!(after(asked, &cut_block), Err(Http2Problem::Continuation));
     let none = [0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    assert_eq!(after(nothing, &none), Err(Http2Problem::Window));
+    assert_eq!(after(nothing, &none), Err(Http2Problem::Increment));
     let most = [0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff];
     assert_eq!(after(nothing, &most), Err(Http2Problem::Window));
     assert_eq!(after(asked, &[0, 0, 4, 5, 4, 0, 0, 0, 1, 0, 0, 0, 2]), Err(Http2Problem::Push));
+}
+
+#[test]
+fn an_answer_that_is_malformed_is_a_problem() {
+    let read = |blocks: &[&[u8]]| {
+        let mut client = TestClient::ready();
+        client.request(7);
+        blocks.iter().try_for_each(|block| {
+            let (flags, payload) = block.split_first().expect("flags");
+            let header = [0, 0, payload.len() as u8, 1, *flags, 0, 0, 0, 1];
+            client.receive(&[&header, payload].concat())
+        })
+    };
+    // A block of `:status: 200` and a literal field, whose stream goes on.
+    let with = |name: &[u8], value: &[u8]| {
+        let field = [&[0, name.len() as u8], name, &[value.len() as u8], value].concat();
+        read(&[&[&[4, 0x88], field.as_slice()].concat()])
+    };
+    let head: &[u8] = &[4, 0x88];
+    assert_eq!(with(b"x-a", b"any \x1b\xff\t"), Ok(()));
+    assert_eq!(with(b"x-a", b" value "), Ok(()), "as other clients do");
+    for name in [&b"X-a"[..], b"", b"x a", b"x:a", b"x\xff", b"connection", b"transfer-encoding"] {
+        assert_eq!(with(name, b"v"), Err(Http2Problem::Field), "{}", name.escape_ascii());
+    }
+    for value in [&b"a\r\nb: c"[..], b"a\n", b"\0"] {
+        assert_eq!(with(b"x-a", value), Err(Http2Problem::Field), "{}", value.escape_ascii());
+    }
+    // A name with an index, and a value of its own: `content-length`.
+    assert_eq!(read(&[&[4, 0x88, 0x0f, 0x0d, 1, b'\n']]), Err(Http2Problem::Field));
+    assert_eq!(read(&[&[4, 0x08, 3, b'1', b'0', b'1']]), Err(Http2Problem::SwitchedProtocols));
+    // The trailer section: it has no status, and ends the answer.
+    let trailer: &[u8] = &[5, 0, 1, b'a', 1, b'b'];
+    assert_eq!(read(&[head, trailer]), Ok(()));
+    assert_eq!(read(&[head, &[5, 0x88]]), Err(Http2Problem::Message));
+    assert_eq!(read(&[head, &[4, 0, 1, b'a', 1, b'b']]), Err(Http2Problem::Message));
+    // What follows the end, of a stream that this side has not given up.
+    assert_eq!(read(&[&[5, 0x88], head]), Err(Http2Problem::ClosedStream));
+}
+
+#[test]
+fn what_follows_the_end_of_a_stream_is_discarded_once_this_side_gave_one_up() {
+    let mut client = TestClient::ready();
+    let given_up = client.request(1);
+    client.request(2);
+    client.connection.reset(given_up.id, ErrorCode::CANCEL, &mut client.out);
+    client.receive(&[0, 0, 1, 1, 5, 0, 0, 0, 3, 0x88]).unwrap();
+    client.receive(&[0, 0, 1, 0, 0, 0, 0, 0, 3, b'x']).unwrap();
+    assert_eq!(client.said().last().map(String::as_str), Some("discarded 10"));
 }
 
 #[test]

@@ -35,7 +35,12 @@ pub struct DeflateOffer {
 
 /// What one side says of the extension cannot be used by the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BadExtension;
+pub(crate) enum BadExtension {
+    /// It is another extension, or several.
+    Other,
+    /// Its parameters are none, or do not fit what was offered.
+    Params,
+}
 
 /// The parameters as they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,17 +86,19 @@ impl WrittenParams {
             } else if is("client_no_context_takeover") && value.is_none() {
                 set_once(&mut written.client_no_context_takeover)?;
             } else if is("server_max_window_bits") && written.server_max_window_bits.is_none() {
-                let bits = value.and_then(window_bits).ok_or(BadExtension)?;
+                let bits = value.and_then(window_bits).ok_or(BadExtension::Params)?;
                 written.server_max_window_bits = Some(bits);
             } else if is("client_max_window_bits")
                 && written.client_max_window_bits == ClientBits::LeftOut
             {
                 written.client_max_window_bits = match value {
                     None => ClientBits::Any,
-                    Some(value) => ClientBits::Most(window_bits(value).ok_or(BadExtension)?),
+                    Some(value) => {
+                        ClientBits::Most(window_bits(value).ok_or(BadExtension::Params)?)
+                    }
                 };
             } else {
-                return Err(BadExtension);
+                return Err(BadExtension::Params);
             }
         }
         Ok(written)
@@ -108,7 +115,7 @@ fn window_bits(value: &str) -> Option<u8> {
 
 /// Sets what may be said once.
 fn set_once(flag: &mut bool) -> Result<(), BadExtension> {
-    if std::mem::replace(flag, true) { Err(BadExtension) } else { Ok(()) }
+    if std::mem::replace(flag, true) { Err(BadExtension::Params) } else { Ok(()) }
 }
 
 /// The extensions of a field (RFC 6455 §9.1): the name of each, and its parameters.
@@ -148,7 +155,7 @@ impl DeflateOffer {
                  parameters of RFC 7692 behind it if you like"
             ));
         };
-        let written = WrittenParams::parse(params).map_err(|BadExtension| {
+        let written = WrittenParams::parse(params).map_err(|_| {
             format!(
                 "the parameters of {value:?} cannot be used; there are server_no_context_takeover, \
                  client_no_context_takeover, server_max_window_bits=N and \
@@ -179,7 +186,7 @@ impl DeflateOffer {
         let mut all = extensions(field);
         let Some((name, params)) = all.next() else { return Ok(None) };
         if !name.eq_ignore_ascii_case(NAME) || all.next().is_some() {
-            return Err(BadExtension);
+            return Err(BadExtension::Other);
         }
         let answer = WrittenParams::parse(params)?;
         let offered = &self.written;
@@ -189,17 +196,17 @@ impl DeflateOffer {
             (ClientBits::LeftOut, offered) => offered.most(),
             // It has a value, and stands in the answer to an offer that has it alone (§7.1.2.2).
             (ClientBits::Any, _) | (ClientBits::Most(_), ClientBits::LeftOut) => {
-                return Err(BadExtension);
+                return Err(BadExtension::Params);
             }
             (ClientBits::Most(bits), offered) if bits <= offered.most() => bits,
-            (ClientBits::Most(_), _) => return Err(BadExtension),
+            (ClientBits::Most(_), _) => return Err(BadExtension::Params),
         };
         let takes_over = offered.server_no_context_takeover && !answer.server_no_context_takeover;
         if takes_over
             || server_bits > most_server_bits
             || [server_bits, client_bits].iter().any(|bits| !WINDOW_BITS.contains(bits))
         {
-            return Err(BadExtension);
+            return Err(BadExtension::Params);
         }
         Ok(Some(DeflateParams {
             server_no_context_takeover: answer.server_no_context_takeover,
@@ -305,9 +312,10 @@ mod tests {
             offer("permessage-deflate; server_no_context_takeover; server_max_window_bits=10");
         let any = offer("permessage-deflate; client_max_window_bits");
         assert_eq!(plain.selected(""), Ok(None));
+        for other in ["permessage-bzip2", "permessage-deflate, permessage-deflate"] {
+            assert_eq!(plain.selected(other), Err(BadExtension::Other), "{other}");
+        }
         for (offer, answer) in [
-            (&plain, "permessage-bzip2"),
-            (&plain, "permessage-deflate, permessage-deflate"),
             (&plain, "permessage-deflate; client_max_window_bits=10"),
             (&plain, "permessage-deflate; server_max_window_bits=7"),
             (&plain, "permessage-deflate; server_max_window_bits=8"),
@@ -321,7 +329,7 @@ mod tests {
             (&strict, "permessage-deflate; server_max_window_bits=10"),
             (&strict, "permessage-deflate; server_no_context_takeover"),
         ] {
-            assert_eq!(offer.selected(answer), Err(BadExtension), "{answer}");
+            assert_eq!(offer.selected(answer), Err(BadExtension::Params), "{answer}");
         }
         let answer =
             "permessage-deflate; server_no_context_takeover; server_max_window_bits=\"10\"";

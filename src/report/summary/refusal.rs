@@ -66,6 +66,7 @@ pub(super) fn describe(
             | ClientErrorKind::Malformed
             | ClientErrorKind::BadHead
             | ClientErrorKind::EarlyClose
+            | ClientErrorKind::GoAway
     );
     let body = if shown { sentence(&refusal.body) } else { String::new() };
     match (moved, body.is_empty()) {
@@ -117,6 +118,12 @@ fn describe_selection(error: ClientError, selected: &[u8]) -> String {
         return format!(
             "upgrade failed: the server selected the extension {shown}, which was not asked for \
              so (RFC 6455, 4.1); turn it off in the server, or offer it by `extensions` in the series"
+        );
+    }
+    if error == UpgradeField::ExtensionParams.error() {
+        return format!(
+            "upgrade failed: the server selected {shown}, whose parameters do not fit what was offered \
+             (RFC 7692, 7.1); correct the server, or offer others by `extensions` in the series"
         );
     }
     let asks = if name.len() <= MOST_CHARS && is_token(&name) {

@@ -50,8 +50,11 @@ const OTHER_STATUS: &str =
 const BROKEN: &str = "The server's answers break their protocol, or are not those that were asked for: see the client \
      errors, and what stands between the server and its clients (a proxy).";
 /// HTTP/2 that a client cannot go on with.
-const HTTP_2: &str =
-    "Correct what the client errors say of the server's HTTP/2, or take http_version = \"1.1\".";
+const HTTP_2: &str = "Correct what the client errors say of the server's HTTP/2, or take HTTP/1.1: leave out http_version or --http2.";
+const NO_STREAMS: &str =
+    "Let the server take streams: it may be stopping, or it has another port for HTTP/2.";
+const GOES: &str =
+    "The server ends its connections by itself: see its log for the reason that GOAWAY gives.";
 const FRAMES: &str = "Correct the frames that the server, or a proxy before it, sends: the client errors say which rule \
      they break.";
 const ANSWERS: &str = "Let the server answer each message once, and the client alone that has sent it. What is no answer is named by \
@@ -156,7 +159,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::TlsAlertLater => Some(TLS_LATER),
         ClientErrorKind::Tls | ClientErrorKind::TlsAlert => error.is_for_good().then_some(TLS),
         ClientErrorKind::UpgradeField => Some(match UpgradeField::of(error.code) {
-            Some(UpgradeField::Extensions) => EXTENSION,
+            Some(UpgradeField::Extensions | UpgradeField::ExtensionParams) => EXTENSION,
             Some(UpgradeField::Protocol) => SUBPROTOCOL,
             _ => UPGRADE_FIELDS,
         }),
@@ -166,8 +169,12 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::NotReady => Some(NOT_READY),
         ClientErrorKind::Frame => Some(FRAMES),
         ClientErrorKind::Http2 => Some(HTTP_2),
+        ClientErrorKind::StreamLimit if error.code == 0 => Some(NO_STREAMS),
         // The sentence of the limit says what to do.
         ClientErrorKind::StreamLimit => None,
+        // One that has served others has its reasons, or is stopped.
+        ClientErrorKind::GoAway if connected > 0 => None,
+        ClientErrorKind::GoAway => Some(GOES),
         ClientErrorKind::BadHead | ClientErrorKind::LongHead | ClientErrorKind::ManyFields => {
             Some(HEADS)
         }
@@ -175,6 +182,8 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::TransferCoding => Some(TRANSFER_CODING),
         ClientErrorKind::NoStream => Some(ENDED),
         ClientErrorKind::UnknownAnswer => Some(ANSWERS),
+        // REFUSED_STREAM and ENHANCE_YOUR_CALM.
+        ClientErrorKind::StreamReset if matches!(error.code, 7 | 11) => Some(FOR_NOW),
         ClientErrorKind::Malformed
         | ClientErrorKind::StreamReset
         | ClientErrorKind::Surplus

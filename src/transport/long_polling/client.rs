@@ -141,8 +141,11 @@ impl LongPollMachine {
         self.used = true;
         self.asked = sent.unwrap_or_default();
         self.asked_ns = io.now_ns;
-        if let Err(error) = sent {
-            io.lose(error);
+        match sent {
+            Ok(_) => {}
+            // The server takes no further requests on this connection.
+            Err(error) if error.is_orderly_goaway() => io.reopen(),
+            Err(error) => io.lose(error),
         }
         sent.is_ok()
     }

@@ -80,6 +80,7 @@ impl MachineClients for RawClients {
             redirected: Redirected::default(),
             pending: None,
             used: false,
+            refused: false,
         };
         self.0.requests.sessions(core, Box::new(machine), policy)
     }
@@ -98,6 +99,8 @@ struct PollMachine {
     pending: Option<PendingPoll>,
     /// Whether a request was sent on the connection before.
     used: bool,
+    /// Whether the last request was refused since the server takes no more on its connection.
+    refused: bool,
 }
 
 /// A request whose response is not whole.
@@ -189,6 +192,7 @@ impl PollMachine {
             add_redirect(io.core, turn.phase, moved, request, &parts);
             return self.go_on(io, turn, beyond);
         }
+        self.refused = false;
         self.redirected.arrived();
         let facts = self.response.facts;
         let success = self.shared.requests.success.contains(status);
@@ -256,11 +260,13 @@ impl PollMachine {
         let Some(PendingPoll { turn, request, reused, .. }) = self.pending.take() else { return };
         let moved = io.take_moved();
         self.state.fail(io.core, turn, moved, request);
-        if reused && self.response.is_untouched() && is_close(error) {
-            // The server had closed an idle connection: the request may be sent again on another
-            // (RFC 9112 §9.3.1).
+        // One that no connection takes is an error at last.
+        let goes = error.is_orderly_goaway() && !std::mem::replace(&mut self.refused, true);
+        if (reused || goes) && self.response.is_untouched() && is_close(error) {
+            // The server had closed an idle connection, or takes no more on this one: the request may be sent again
+            // on another (RFC 9112 §9.3.1, RFC 9113 §6.8).
             io.core.count_resent(turn.phase);
-            io.retry(turn);
+            if io.is_set_up() { io.retry(turn) } else { io.reconnect() }
         } else {
             io.lose_refused(error, self.response.text.take());
         }

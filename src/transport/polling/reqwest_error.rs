@@ -55,8 +55,12 @@ fn http2_error(error: &h2::Error) -> ClientError {
     }
     match error.reason() {
         Some(reason) if error.is_reset() && error.is_remote() => {
-            let code = i32::try_from(u32::from(reason)).unwrap_or(i32::MAX);
+            let code = u32::from(reason).cast_signed();
             ClientError::with(ClientErrorKind::StreamReset, code)
+        }
+        Some(reason) if error.is_go_away() && error.is_remote() => {
+            let code = u32::from(reason).cast_signed();
+            ClientError::with(ClientErrorKind::GoAway, code)
         }
         _ if error.is_remote() => ClientError::of(ClientErrorKind::EarlyClose),
         _ => ClientError::of(ClientErrorKind::LibraryRefused),

@@ -172,7 +172,9 @@ pub(super) fn name_selected(
     text: Option<Box<AnswerText>>,
 ) -> Option<Box<AnswerText>> {
     text.map(|mut text| {
-        if error == UpgradeField::Extensions.error() {
+        if error == UpgradeField::Extensions.error()
+            || error == UpgradeField::ExtensionParams.error()
+        {
             text.body = std::mem::take(&mut text.extensions);
         } else if error == UpgradeField::Protocol.error() {
             text.body = std::mem::take(&mut text.subprotocols);
@@ -215,7 +217,15 @@ fn check_selection(
         return Err(UpgradeField::Protocol.error());
     }
     selected_extension(values("sec-websocket-extensions"), asked)
-        .map_err(|BadExtension| UpgradeField::Extensions.error())
+        .map_err(|bad| extension_field(bad).error())
+}
+
+/// What is wrong with the answer's field.
+fn extension_field(bad: BadExtension) -> UpgradeField {
+    match bad {
+        BadExtension::Other => UpgradeField::Extensions,
+        BadExtension::Params => UpgradeField::ExtensionParams,
+    }
 }
 
 /// Returns the extension that fields of an answer select.
@@ -233,7 +243,7 @@ fn selected_extension<'v>(
     match &asked.deflate {
         Some(offer) => offer.selected(&field),
         None if field.is_empty() => Ok(None),
-        None => Err(BadExtension),
+        None => Err(BadExtension::Other),
     }
 }
 
@@ -284,7 +294,7 @@ fn check(
             UpgradeField::Accept,
             values("sec-websocket-accept").any(|value| value == wanted.as_bytes()),
         ),
-        (UpgradeField::Extensions, extension.is_ok()),
+        (extension.err().map_or(UpgradeField::Extensions, extension_field), extension.is_ok()),
         (
             UpgradeField::Protocol,
             values("sec-websocket-protocol")

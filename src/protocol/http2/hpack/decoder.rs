@@ -27,8 +27,8 @@ impl Decoder {
         }
     }
 
-    /// Reads a block, and calls `on` with the name and the value of each field. `scratch` is memory of any
-    /// content.
+    /// Reads a block, and calls `on` with the name and the value of each field, and whether any of the two is a
+    /// literal, which no block before had. `scratch` is memory of any content.
     ///
     /// # Errors
     /// If it cannot be read. Then no later block of the connection can be.
@@ -36,7 +36,7 @@ impl Decoder {
         &mut self,
         block: &[u8],
         scratch: &mut [Vec<u8>; 2],
-        mut on: impl FnMut(&[u8], &[u8]),
+        mut on: impl FnMut(&[u8], &[u8], bool),
     ) -> Result<(), HpackError> {
         let mut rest = BlockReader(block);
         let mut may_resize = true;
@@ -44,13 +44,13 @@ impl Decoder {
             match first {
                 0x80.. => {
                     let (name, value) = self.indexed(rest.integer(7)?)?;
-                    on(name, value);
+                    on(name, value, false);
                 }
                 0x40.. => {
                     let (name, value) = self.literal(&mut rest, 6, scratch)?;
                     let entry = TableEntry::new(name, value);
                     let (name, value) = entry.field();
-                    on(name, value);
+                    on(name, value, true);
                     self.table.add(entry);
                 }
                 0x20.. => {
@@ -64,7 +64,7 @@ impl Decoder {
                 // Without an index, or never with one.
                 _ => {
                     let (name, value) = self.literal(&mut rest, 4, scratch)?;
-                    on(name, value);
+                    on(name, value, true);
                 }
             }
             may_resize = false;

@@ -12,7 +12,7 @@ fn list(fields: &[(&str, &str)]) -> FieldList {
 
 fn decoded(decoder: &mut Decoder, block: &[u8]) -> Result<FieldList, HpackError> {
     let mut list = FieldList::default();
-    decoder.decode(block, &mut Default::default(), |name, value| list.push(name, value))?;
+    decoder.decode(block, &mut Default::default(), |name, value, _| list.push(name, value))?;
     Ok(list)
 }
 
