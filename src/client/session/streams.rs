@@ -19,7 +19,8 @@ impl Session {
     /// Clients have something for the connection that this session carries.
     pub(crate) fn serve_streams(&mut self, around: &mut Surroundings<'_>) {
         let Some(Http2Role::Carrier(carrier)) = self.http2.as_deref() else { return };
-        let (wanted, unused) = (carrier.begin_serving(), carrier.is_unused());
+        let wanted = carrier.begin_serving();
+        let unused = carrier.is_unused();
         self.begin_phase(around.now_ns);
         match self.stage {
             Stage::Idle if unused => return self.end(),

@@ -115,7 +115,8 @@ impl AcceptEncoding {
         let mut codings = Vec::new();
         for item in value.split(',').map(str::trim) {
             let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
-            let (name, weight) = (name.trim(), weight.trim());
+            let name = name.trim();
+            let weight = weight.trim();
             let Some(is_wanted) = is_wanted(weight) else {
                 return Err(format!(
                     "{weight:?} is no weight; write one as q=0.5, from 0 to 1 (RFC 9110, 12.4.2)"
