@@ -10,6 +10,7 @@ mod any_server;
 /// Bodies of other servers: what delimits messages.
 mod bodies;
 /// TCP/IP bytes compared with a packet capture.
+mod capacity;
 mod capture;
 /// How long a server can hold up the end of a run.
 mod closing;

@@ -2,6 +2,7 @@
 //! columns and ends with an example.
 
 mod bisect;
+mod capacity;
 mod gate;
 mod history;
 mod output;
@@ -9,6 +10,7 @@ mod run;
 mod serve;
 
 pub(crate) use bisect::BisectArgs;
+pub(crate) use capacity::{CapacityArgs, Varied};
 pub(crate) use gate::{CalibrateArgs, CompareArgs, GateArgs, PairArgs};
 pub(crate) use history::{
     HistoryAddArgs, HistoryArgs, HistoryCheckArgs, HistoryCommand, HistoryFileArgs, HistoryFormat,
@@ -91,6 +93,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Measure the smallest change that this machine can show
     Calibrate(CalibrateArgs),
+    /// Find the largest load that keeps a condition
+    Capacity(CapacityArgs),
     /// Find the commit that made a server worse
     Bisect(BisectArgs),
     /// Keep the figures of nightly runs, and find changes in them

@@ -2,6 +2,7 @@
 //! code.
 
 mod bisect;
+mod capacity;
 mod ci;
 pub(crate) mod compare;
 mod completions;
@@ -72,6 +73,7 @@ fn run(command: Command) -> Outcome<Conclusion> {
         Command::Gate(args) => gate::run(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Calibrate(args) => compare::calibrate(&args),
+        Command::Capacity(args) => capacity::run(&args),
         Command::Bisect(args) => bisect::run(&args),
         Command::History(args) => history::run(&args),
         Command::Serve(args) => serve::run(&args).map(passed),

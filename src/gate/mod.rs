@@ -24,6 +24,7 @@
 
 pub(crate) mod baseline;
 pub(crate) mod beside;
+pub(crate) mod capacity;
 pub(crate) mod change_points;
 pub(crate) mod confidence_sequence;
 pub(crate) mod growth;

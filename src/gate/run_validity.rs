@@ -31,6 +31,10 @@ impl FailedCheck {
             samples: row.events.per_message_divisor(),
         }
     }
+    /// Describes it in a sentence.
+    pub fn text(&self) -> String {
+        self.result.text.clone()
+    }
     /// Describes it in a sentence, with the side that it is of.
     pub fn sentence(&self, side: &str) -> String {
         let row = self.subject.row().map(|row| format!("{row}: ")).unwrap_or_default();
