@@ -305,8 +305,8 @@ mod tests {
         use TrialLength::{Full, Half, Quarter};
         let (found, trials) = search(SETTINGS, up_to(1_000));
         assert_eq!(found.end, CapacityEnd::Found);
-        assert_eq!(found.holds.map(|end| (end.load, end.trials.held)), Some((950, 2)));
-        assert_eq!(found.fails.map(|end| (end.load, end.trials.failed)), Some((1_030, 2)));
+        assert_eq!(found.holds.map(|end| (end.load, end.trials.held)), Some((1_000, 2)));
+        assert_eq!(found.fails.map(|end| (end.load, end.trials.failed)), Some((1_100, 2)));
         let expected = [
             (100, Quarter),
             (200, Quarter),
