@@ -2,7 +2,7 @@
 
 use crate::support::{World, at_once, expect_code, expect_ran, finish, number, said};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +51,12 @@ impl Peer {
     /// Sends bytes, and returns whether the client still takes them.
     fn send(&self, bytes: &[u8]) -> bool {
         self.stream.lock().expect("no thread panics with it").write_all(bytes).is_ok()
+    }
+
+    /// Closes the connection.
+    fn close(&self) {
+        // It may be gone already.
+        let _ = self.stream.lock().expect("no thread panics with it").shutdown(Shutdown::Both);
     }
 
     /// Sends an event every 50 ms until the client is gone.
@@ -179,9 +185,64 @@ fn polls_that_goaway_refuses_are_sent_again_on_another_connection() {
 }
 
 #[test]
+fn a_refusal_after_the_answer_has_begun_or_again_is_an_error() {
+    // GOAWAY of no stream: behind the first message of a stream, and in place of every answer.
+    let behind_a_message = |peer: &Peer, stream: u32| {
+        let head =
+            frame(HEADERS, END_HEADERS, stream, &ok(&[("content-type", b"text/event-stream")]));
+        let message = frame(0, 0, stream, b"data: x\n\n");
+        peer.send(&[head, message, goaway(0, 0, b"")].concat());
+    };
+    let of_all = |peer: &Peer, _: u32| {
+        peer.send(&goaway(0, 0, b""));
+    };
+    type Answer = fn(&Peer, u32);
+    let answers: [(Answer, &str); 2] = [(behind_a_message, "behind a message"), (of_all, "of all")];
+    at_once(answers, |(answer, what)| {
+        let address = server(&[], answer);
+        let world = clients_of(address, "sse", "streams = 3\nreconnect = \"500ms\"\n");
+        let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+        expect_code(&output, 96);
+        let said = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("with NO_ERROR (GOAWAY)"), "{what}: {said}");
+        assert!(said.contains(" 0 bytes unexplained"), "{what}: {said}");
+        // Six clients that wait half a second each time, or as long as set-up does: not hundreds of connections.
+        let connections = said.split("audit: ").nth(1).and_then(|rest| rest.split(' ').next());
+        let connections: u32 = connections.and_then(|n| n.parse().ok()).expect("a number");
+        assert!(connections < 100, "{what}: {connections} connections: {said}");
+    });
+}
+
+#[test]
+fn held_polls_stay_connected_over_connections_that_end_after_each_answer() {
+    let address = server(&[], |peer, stream| {
+        let peer = peer.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            let answer = [
+                frame(HEADERS, END_HEADERS, stream, &ok(&[])),
+                frame(0, END_STREAM, stream, b"{}"),
+            ];
+            // No further request, whatever was asked before.
+            peer.send(&[goaway(0x7fff_ffff, 0, b""), answer.concat()].concat());
+        });
+    });
+    let world = clients_of(address, "long-polling", "streams = 3\n");
+    // How many answers fit into a second depends on the machine, and so does whether the run is valid.
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    assert!(said(&output).contains(" 0 bytes unexplained"), "{}", said(&output));
+    let rows = world.csv("summary.csv");
+    let row = rows.iter().find(|row| row["transport"] == "long-polling").expect("a row");
+    assert_eq!(number(row, "clients_connected"), 6.0);
+    assert_eq!(number(row, "faults"), 0.0);
+    // Each connection but the first two takes the place of another one.
+    assert!(number(row, "reconnects") + 2.0 >= number(row, "audit_connections"), "{row:?}");
+}
+
+#[test]
 fn what_servers_break_is_named_by_its_rule() {
     type Case = (&'static [u8], fn(&Peer, u32), &'static [&'static str]);
-    let cases: [Case; 13] = [
+    let cases: [Case; 14] = [
         (
             &[],
             |peer, _| {
@@ -204,6 +265,15 @@ fn what_servers_break_is_named_by_its_rule() {
                 peer.send(&frame(RESET, 0, stream, &0xdead_beef_u32.to_be_bytes()));
             },
             &["the server ended the stream with the unknown error code 0xdeadbeef (RST_STREAM)"],
+        ),
+        // The same, and it closes at once.
+        (
+            &[],
+            |peer, stream| {
+                peer.send(&frame(RESET, 0, stream, &2_u32.to_be_bytes()));
+                peer.close();
+            },
+            &["the server ended the stream with INTERNAL_ERROR (RST_STREAM)"],
         ),
         // SETTINGS_MAX_CONCURRENT_STREAMS of 0.
         (

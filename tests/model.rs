@@ -66,7 +66,10 @@ fn nothing_is_predicted_for_an_external_server() {
         "{text}"
     );
     let text = said(&finish(wsbench(&["plan"]).arg(world.path("scenario.toml"))));
-    assert!(text.contains("not known: the server is not the bundled one"), "{text}");
+    assert!(
+        text.contains("not known of polling and websocket: the server is not the bundled one"),
+        "{text}"
+    );
     assert!(model(&world, &[])["models"][0]["unknown"].is_string());
 }
 

@@ -181,7 +181,11 @@ impl<S: CountedStream> ClientConnection<S> {
                 // What the kernel has by now and no more: a server may send without end.
                 self.stream.drain(now.bytes_received);
                 // An end that nobody has read yet is seen here.
-                let ended = self.both_ended || self.stream.has_ended();
+                // Nothing is left to be read by now: if the kernel has received one more on a connection that was
+                // reset, that is the end before the reset.
+                let reset_after_end =
+                    self.stream.has_failed() && now.bytes_received == self.stream.read() + 1;
+                let ended = self.both_ended || self.stream.has_ended() || reset_after_end;
                 if ended && !now.fin_received {
                     // The peer's FIN is counted as a byte, see `tcp_info`; after a reset the
                     // socket's state does not show it.

@@ -25,6 +25,8 @@ use std::rc::Rc;
 pub struct ThreadContext {
     /// Wakes the library clients of the thread.
     pub timer: Timer,
+    /// Clients of the whole case; 0 if only those of this thread are known.
+    pub case_clients: Cell<u32>,
     /// The time in a simulation; `None` for the system's clock.
     pub(crate) simulated_ns: Cell<Option<u64>>,
     /// The thread's numbers.
@@ -165,6 +167,7 @@ impl ThreadContext {
     ) -> Rc<ThreadContext> {
         Rc::new(ThreadContext {
             timer: Timer::with_gap(gap_ns),
+            case_clients: Cell::new(0),
             simulated_ns: Cell::new(None),
             recorder: RefCell::default(),
             tcp: Cell::default(),

@@ -34,7 +34,7 @@ const HOUR_NS: u64 = 3_600_000_000_000;
 pub(crate) const CONNECTS_AT_ONCE: u32 = 64;
 /// How long a client waits for the server's end of the connection after its own.
 const CLOSE_LIMIT_NS: u64 = 1_000_000_000;
-/// And for each client of its thread.
+/// And for each client of the case.
 const CLOSE_EACH_NS: u64 = 200_000;
 
 /// See the module's description.
@@ -124,6 +124,13 @@ impl ClientCore {
         carrier
     }
 
+    /// The same for a connection that takes the place of another one.
+    pub(crate) fn of_successor(&self) -> ClientCore {
+        let mut carrier = self.of_carrier();
+        carrier.connects = 1;
+        carrier
+    }
+
     pub(crate) fn is_second_handle(&self) -> bool {
         self.own_interval_ns.is_some()
     }
@@ -186,9 +193,10 @@ impl ClientCore {
     }
 
     /// Returns how long the server may take to close its side after the client's: a second, the
-    /// delay of the path, and as all clients of a thread close at once, some time for each.
+    /// delay of the path, and as all clients of all processes close at once, some time for each.
     pub(crate) fn closing_limit_ns(&self) -> u64 {
-        let clients = u64::from(self.thread.tally.get().connected_peak);
+        let own = self.thread.tally.get().connected_peak;
+        let clients = u64::from(self.thread.case_clients.get().max(own));
         CLOSE_LIMIT_NS + clients * CLOSE_EACH_NS + self.dialer().delay.allowance_ns()
     }
 
@@ -513,11 +521,6 @@ impl ClientCore {
         let has_waited = self.last_fault.get().is_some_and(ClientError::is_late_answer);
         let least = if has_waited { 1 } else { SET_UP_ATTEMPTS };
         (self.attempts < least || !(for_good || late)).then_some(pause_ns)
-    }
-
-    /// How often the client could not be set up.
-    pub(crate) fn set_up_attempts(&self) -> u32 {
-        self.attempts
     }
 
     /// Returns whether the client is set up.

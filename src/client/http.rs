@@ -110,16 +110,11 @@ pub(crate) fn discard_payload(
     Parts { payload: 0, ..parts }
 }
 
-/// The server has not begun with a request over HTTP/2: REFUSED_STREAM (RFC 9113 §7).
-const STREAM_REFUSED: ClientError = ClientError::with(ClientErrorKind::StreamReset, 7);
-
 /// Returns whether an error is one that a write or read meets after the server has closed the
 /// connection.
 pub(crate) fn is_close(error: ClientError) -> bool {
-    // A request that the server has not begun with may be sent again, too (RFC 9113 §8.7).
-    let is_refused = error == STREAM_REFUSED;
-    matches!(error.kind, ClientErrorKind::EarlyClose | ClientErrorKind::GoAway)
-        || is_refused
+    error.kind == ClientErrorKind::EarlyClose
+        || error.is_not_begun_with()
         || matches!(error.code, libc::ECONNRESET | libc::EPIPE)
 }
 

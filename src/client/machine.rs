@@ -377,6 +377,10 @@ impl Io<'_> {
         self.end_exchange();
         self.control.next = Next::Reconnect;
     }
+    /// Whether the connection has carried a request before, of this client or of one that shares it.
+    pub(crate) fn has_shared_use(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.has_carried())
+    }
     /// Closes the connection, which ended in order, and opens another: at once, if it brought anything.
     pub(crate) fn reopen(&mut self) {
         self.end_exchange();

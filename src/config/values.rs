@@ -119,7 +119,12 @@ impl Fields<'_> {
             if node.secret {
                 return Err(refusal(node, shown_anyway(key)));
             }
-            let given = text(key, node)?;
+            let given = match number_text(&node.item).filter(|number| options.contains(&&**number))
+            {
+                // `http_version = 2` says the same as with quotes.
+                Some(number) => number,
+                None => text(key, node)?,
+            };
             options.iter().find(|option| **option == given).copied().ok_or_else(|| {
                 let hint = hint(&given, options, || {
                     let all: Vec<_> = options.iter().map(|o| format!("{o:?}")).collect();
@@ -292,6 +297,15 @@ fn integer(key: &Key, node: &TomlNode, range: &RangeInclusive<u64>) -> ValueResu
             let most = range.end();
             refuse(key, node, format_args!("must be between {least} and {most}, not {value}"))
         }
+    }
+}
+
+/// A number as it would be written in quotes.
+fn number_text(item: &TomlItem) -> Option<String> {
+    match item {
+        TomlItem::Integer(number) => Some(number.to_string()),
+        TomlItem::Float(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 

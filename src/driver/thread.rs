@@ -35,6 +35,9 @@ pub(crate) struct DriverStart {
     pub first_client: u32,
     /// Its clients.
     pub clients: u32,
+    /// Those of all drivers of the case, which close their connections at the same time.
+    #[serde(default)]
+    pub case_clients: u32,
     /// Its threads.
     pub threads: u32,
     /// The transport and its settings.
@@ -243,6 +246,7 @@ impl DriverThread {
         let dialers = start.dialers.clone();
         let DriverStart { feed, timeout_ns, gap_ns, seed, .. } = *start;
         let thread = ThreadContext::reading(source, dialers, feed, timeout_ns, gap_ns, seed);
+        thread.case_clients.set(start.case_clients);
         let sample = TimestampSample::new(start.clients, start.threads, thread.clone());
         DriverThread {
             start,

@@ -433,6 +433,19 @@ impl Plan {
         Some(model)
     }
 
+    /// The labels of series without a model, by the reason.
+    pub(crate) fn unpredicted(&self) -> BTreeMap<&'static str, Vec<&str>> {
+        let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for case in self.first_cases().filter(|case| self.model(case).is_none()) {
+            let series = self.series_of(case);
+            let labels = unknown.entry(self.why_unpredicted(series)).or_default();
+            if !labels.contains(&&*series.label) {
+                labels.push(&series.label);
+            }
+        }
+        unknown
+    }
+
     /// Returns why a series has no model, if it has none.
     pub(crate) fn why_unpredicted(&self, series: &PlannedSeries) -> &'static str {
         if !self.is_bundled(series) {

@@ -201,6 +201,12 @@ impl ClientError {
     pub(crate) fn is_orderly_goaway(self) -> bool {
         self == ClientError::of(ClientErrorKind::GoAway)
     }
+    /// Whether the server has not begun with a request, which may be sent again (RFC 9113 §8.7).
+    pub(crate) fn is_not_begun_with(self) -> bool {
+        const REFUSED_STREAM: i32 = 7;
+        self.is_orderly_goaway()
+            || self == ClientError::with(ClientErrorKind::StreamReset, REFUSED_STREAM)
+    }
     /// Whether a client has met it by waiting for an answer, or for its end, as long as it may.
     pub(crate) fn is_late_answer(self) -> bool {
         match self.kind {

@@ -70,7 +70,8 @@ impl TcpTotals {
         let segments_down = u64::from(until.segs_in.wrapping_sub(since.segs_in));
         let sent = until.bytes_sent - since.bytes_sent;
         let again = until.bytes_retrans - since.bytes_retrans;
-        let received = until.bytes_received - since.bytes_received;
+        // Of a connection that was reset, the peer's FIN may have been in the earlier reading, see `ClientConnection`.
+        let received = until.bytes_received.saturating_sub(since.bytes_received);
         let header = u64::from(until.header_bytes);
         let syn = if *since == TcpReading::default() { 8 } else { 0 };
         TcpTotals {
@@ -176,6 +177,13 @@ mod tests {
             header_bytes: 52,
             ..TcpReading::default()
         }
+    }
+
+    #[test]
+    fn an_end_that_an_earlier_reading_took_for_a_byte_is_no_negative_count() {
+        let reading = |bytes_received| TcpReading { bytes_received, ..TcpReading::default() };
+        assert_eq!(TcpTotals::between(&reading(8), &reading(7)).bytes_down, 0);
+        assert_eq!(TcpTotals::between(&reading(7), &reading(9)).bytes_down, 2);
     }
 
     #[test]

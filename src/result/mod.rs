@@ -33,6 +33,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+/// What stands in [`CaseInfo::absent`] for all figures that are predicted.
+pub(crate) const PREDICTION: &str = "prediction";
 /// The schema of the result file. A reader refuses one that it does not know.
 pub const SCHEMA: &str = "wsbench.result/2";
 /// Earlier schemas that are read as well. The first has a line for each second and thread.
@@ -124,7 +126,7 @@ pub struct CaseInfo {
     pub duration_ns: u64,
     /// True if the server is the bundled one: its cost and its side of the audit are known.
     pub bundled_server: bool,
-    /// Why a figure cannot be known, by the figure's name.
+    /// Why a figure cannot be known, by the figure's name, or all that is predicted ([`PREDICTION`]).
     #[serde(default)]
     pub absent: BTreeMap<String, String>,
     /// Bytes and latency by arithmetic; absent for a server that cannot be predicted.

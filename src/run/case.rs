@@ -278,6 +278,7 @@ impl Coordinator<'_> {
                 shard: shard.index,
                 first_client: shard.first_client,
                 clients: shard.clients,
+                case_clients: self.case.clients,
                 threads: shard.threads,
                 series: settings.clone(),
                 target: target.clone(),

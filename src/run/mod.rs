@@ -33,7 +33,7 @@ use crate::plan;
 use crate::plan::Plan;
 use crate::record::{TransportKind, Window};
 use crate::result::file::Line;
-use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA, StopReason};
+use crate::result::{CaseInfo, End, Header, PREDICTION, RunResult, SCHEMA, StopReason};
 pub(crate) use crate::run::client_secrets::find_in_any_head;
 use crate::run::companion::Companion;
 pub(crate) use crate::run::protocol::ClientProgress;
@@ -239,6 +239,12 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
     } else {
         (series.label.clone(), series.transport().to_owned())
     };
+    let model = if case.floor { None } else { plan.model(case) };
+    let bundled_server = plan.is_bundled(series) && !case.floor;
+    let mut absent = plan.absent(series);
+    if bundled_server && model.is_none() {
+        absent.insert(PREDICTION.to_owned(), plan.why_unpredicted(series).to_owned());
+    }
     CaseInfo {
         case: case.index,
         series: label,
@@ -255,9 +261,9 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
         probes_per_s: PROBES_PER_S,
         payload_bytes: plan.feed.payload_bytes,
         duration_ns: plan.timing_of(case).duration_ns,
-        bundled_server: plan.is_bundled(series) && !case.floor,
-        absent: plan.absent(series),
-        model: if case.floor { None } else { plan.model(case) },
+        bundled_server,
+        absent,
+        model,
         connection_each_turn: !case.floor && series.connection_each_turn,
         network: !case.floor && series.has_network(),
     }

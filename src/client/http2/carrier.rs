@@ -103,7 +103,7 @@ impl Carrier {
             }
             let carrier = Rc::new(Carrier::new(core, state.options, state.tunnels));
             carrier.state.borrow_mut().woken = true;
-            *next = Successor { carrier: Some(carrier), core: Some(Box::new(core.of_carrier())) };
+            *next = Successor { carrier: Some(carrier), core: Some(Box::new(core.of_successor())) };
             self.thread.http2.succeed(self.slot.get());
         }
         next.carrier.clone()
@@ -119,6 +119,11 @@ impl Carrier {
     /// Whether the server takes no further requests on it.
     pub(super) fn is_draining(&self) -> bool {
         self.state.borrow().stage == CarrierStage::Draining
+    }
+
+    /// Whether its connection has carried a request.
+    pub(super) fn has_carried(&self) -> bool {
+        self.state.borrow().http2.has_opened()
     }
 
     /// Whether no client uses it any more, nor will.

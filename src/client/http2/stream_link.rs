@@ -24,6 +24,10 @@ pub(crate) struct StreamLink {
     uncounted: MovedBytes,
     /// Which sides have ended the stream, if it is a connection of another protocol.
     tunnel: Option<TunnelEnds>,
+    /// Whether something of the answer has come.
+    answered: bool,
+    /// Whether a request was refused since the last answer.
+    refused: bool,
 }
 
 /// Which sides have ended their direction of a stream.
@@ -37,7 +41,15 @@ impl StreamLink {
     /// A link before it has a connection.
     pub(crate) fn new(carrier: Rc<Carrier>) -> StreamLink {
         carrier.join();
-        StreamLink { carrier, slot: 0, stream: 0, uncounted: MovedBytes::default(), tunnel: None }
+        StreamLink {
+            carrier,
+            slot: 0,
+            stream: 0,
+            uncounted: MovedBytes::default(),
+            tunnel: None,
+            answered: false,
+            refused: false,
+        }
     }
 
     /// The carrier.
@@ -60,6 +72,16 @@ impl StreamLink {
             before.leave();
         }
         self.carrier.attach(self.slot)
+    }
+
+    /// The server says that it has not begun with the request. Returns whether that can be, and is not so again.
+    pub(crate) fn note_refusal(&mut self) -> bool {
+        !self.answered && !std::mem::replace(&mut self.refused, true)
+    }
+
+    /// Whether its connection has carried a request, of this client or of another.
+    pub(crate) fn has_carried(&self) -> bool {
+        self.carrier.has_carried()
     }
 
     /// Whether it has no stream, and cannot have one on the connection any more.
@@ -100,6 +122,7 @@ impl StreamLink {
         }
         self.stream = stream;
         self.tunnel = None;
+        self.answered = false;
         self.uncounted.up += sent.block + sent.framing + sent.body;
         let bytes = if body_is == Part::Heads { sent.block + sent.body } else { sent.block };
         Ok(HeadSize::new(bytes, bytes, sent.framing))
@@ -218,6 +241,8 @@ impl StreamLink {
             return false;
         }
         self.uncounted.down += bytes;
+        self.answered = true;
+        self.refused = false;
         if let (0, AnswerFrame::Fields(answer)) = (core.id, frame) {
             let of = request_of(core, phase).answer();
             keep_fields(&core.thread.heads, of, answer.fields.iter());

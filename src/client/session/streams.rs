@@ -90,16 +90,21 @@ impl Session {
         }
     }
 
-    /// Its stream has ended. A request that the server has not begun with, as it goes, is sent again on another
-    /// connection (RFC 9113 §6.8); a client that takes turns sees to that itself. One that has met it before it was
-    /// set up counts it.
+    /// Its stream has ended. A request that the server has not begun with is sent again at once, on another connection if
+    /// this one takes no more (RFC 9113 §8.7): a client that takes turns sees to that itself. If that is refused, too,
+    /// it is an error.
     fn stream_ended(&mut self, around: &mut Surroundings<'_>, error: Option<ClientError>) {
-        let goes = error.is_some_and(ClientError::is_orderly_goaway);
-        let is_first = self.control.is_set_up || self.core.set_up_attempts() == 0;
-        if goes && is_first && self.policy.turns.is_none() && !self.control.stopping {
+        let is_refused = error.is_some_and(ClientError::is_not_begun_with);
+        let is_pushed = self.policy.turns.is_none() && !self.control.stopping;
+        if is_refused
+            && is_pushed
+            && stream_of(&mut self.http2).is_some_and(|stream| stream.note_refusal())
+        {
             self.core.count_resent(self.control.phase);
             self.close_connection(around.now_ns);
-            return self.lost(around.now_ns, StageEnd::Orderly);
+            self.core.unready(true);
+            self.able_ns = around.now_ns;
+            return self.connect(around);
         }
         self.with_machine(around.now_ns, |machine, io| machine.ended(io, error));
     }

@@ -41,16 +41,21 @@ fn layers() -> impl Iterator<Item = Layer> {
     parts.chain([Layer::Overhead, Layer::Wire, Layer::Segments, Layer::Ip])
 }
 
+/// The layers that are known of a model: clients that share a connection share packets, too.
+fn known_layers(model: &Model) -> impl Iterator<Item = Layer> {
+    layers().filter(|layer| !(model.shares_packets && layer.is_kernels()))
+}
+
 /// Returns what a message costs one way.
 fn per_message(model: &Model, way: Way) -> Counts {
     let count = |layer: Layer| model.per_message(|e| layer.of_exchange(e, way) as f64);
-    layers().map(|layer| (layer, count(layer))).collect()
+    known_layers(model).map(|layer| (layer, count(layer))).collect()
 }
 
 /// Returns what a second costs a client one way, if the rate is known.
 fn per_second(model: &Model, way: Way) -> Option<Counts> {
     let count = |layer: Layer| model.per_second(|e| layer.of_exchange(e, way) as f64);
-    layers().map(|layer| Some((layer, count(layer)?))).collect()
+    known_layers(model).map(|layer| Some((layer, count(layer)?))).collect()
 }
 
 /// The first case of each series and client count, the floor left out.
@@ -144,14 +149,7 @@ fn render_text(plan: &Plan) -> String {
         ns => format!("{} one direction between client and server", human_ns(ns as f64)),
     };
     let _ = writeln!(out, "With {delay}; the server's own time is not counted.");
-    let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (_, series, _) in cases(plan).filter(|(_, _, model)| model.is_none()) {
-        let labels = unknown.entry(plan.why_unpredicted(series)).or_default();
-        if !labels.contains(&&*series.label) {
-            labels.push(&series.label);
-        }
-    }
-    for (why, labels) in unknown {
+    for (why, labels) in plan.unpredicted() {
         let _ = writeln!(out, "\nUnknown of {}: {why}.", listed(&labels));
     }
     let models = rows::series_models(plan);

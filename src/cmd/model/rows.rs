@@ -63,8 +63,10 @@ fn heading(layer: Layer) -> String {
     .to_owned()
 }
 
-fn at(counts: &Counts, layer: Layer) -> f64 {
-    counts.iter().find(|(each, _)| *each == layer).map_or(0.0, |(_, count)| *count)
+/// A count as text; a dash if it is not known.
+fn at(counts: &Counts, layer: Layer, text: impl Fn(f64) -> String) -> String {
+    let found = counts.iter().find(|(each, _)| *each == layer);
+    found.map_or_else(|| UNKNOWN.to_owned(), |(_, count)| text(*count))
 }
 
 /// Bytes a message by layer, up, down and both.
@@ -77,7 +79,8 @@ pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
         for (way, name) in [(Way::Up, "up"), (Way::Down, "down"), (Way::Both, "both")] {
             let mut cells = if way == Way::Up { each.cells() } else { no_cells() };
             cells.push(name.to_owned());
-            cells.extend(per_message(&each.model, way).into_iter().map(|(_, n)| amount(n)));
+            let counts = per_message(&each.model, way);
+            cells.extend(layers().map(|layer| at(&counts, layer, amount)));
             match each.model.messages.len() {
                 _ if way != Way::Both => {}
                 _ if each.model.is_exact() => cells.push("exact".to_owned()),
@@ -101,11 +104,11 @@ pub(super) fn second_rows(models: &[SeriesModel]) -> Vec<Cells> {
             cells.push("as many as possible: not known".to_owned());
             return cells;
         };
-        let bytes = |counts, layer| format!("{}/s", human_bytes(at(counts, layer)));
+        let bytes = |counts, layer| at(counts, layer, |n| format!("{}/s", human_bytes(n)));
         cells.push(format!("{}/s", amount(hz)));
         cells.extend([&up, &down, &both].map(|counts| bytes(counts, Layer::Wire)));
         cells.push(bytes(&both, Layer::Overhead));
-        cells.push(format!("{}/s", amount(at(&both, Layer::Segments))));
+        cells.push(at(&both, Layer::Segments, |n| format!("{}/s", amount(n))));
         cells.push(bytes(&both, Layer::Ip));
         cells
     });
@@ -122,7 +125,7 @@ pub(super) fn kind_rows(models: &[SeriesModel]) -> Vec<Cells> {
             let mut cells = if n == 0 { each.cells() } else { no_cells() };
             let payload = kind.exchange.ledger.both()[Part::Payload];
             cells.extend([share(kind.share), kind.updates.to_string(), thousands(payload)]);
-            cells.extend(costs(&kind.exchange));
+            cells.extend(costs(&each.model, &kind.exchange));
             rows.push(cells);
         }
         if let Some(rarer) = kinds.get(MOST_KINDS..).filter(|r| !r.is_empty()) {
@@ -140,9 +143,11 @@ fn share(part: f64) -> String {
     }
 }
 
-fn costs(exchange: &Exchange) -> [String; 3] {
+fn costs(model: &Model, exchange: &Exchange) -> [String; 3] {
     let both = exchange.ledger.both();
-    [both.overhead(), both.wire.get(), exchange.ip_bytes().get()].map(thousands)
+    let ip_bytes = (!model.shares_packets).then(|| exchange.ip_bytes().get());
+    [Some(both.overhead()), Some(both.wire.get()), ip_bytes]
+        .map(|bytes| bytes.map_or_else(|| UNKNOWN.to_owned(), thousands))
 }
 
 /// Heartbeats, and what clients send.
@@ -159,7 +164,7 @@ pub(super) fn besides_rows(models: &[SeriesModel]) -> Vec<Cells> {
         });
         for (what, when, exchange) in idle.into_iter().chain(sending) {
             let cells = vec![what.to_owned(), when];
-            rows.push([each.cells(), cells, costs(&exchange).to_vec()].concat());
+            rows.push([each.cells(), cells, costs(&each.model, &exchange).to_vec()].concat());
         }
     }
     rows

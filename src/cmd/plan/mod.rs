@@ -27,7 +27,7 @@ use crate::plan::{Estimate, Plan, Preflight, Resolved, estimate, resolve};
 use crate::result::ScenarioSource;
 use crate::scenario;
 use crate::scenario::ScenarioFile;
-use crate::units::human_ns;
+use crate::units::{human_ns, listed};
 use rows::{case_rows, check_rows, facts, limit_rows, memory_rows, requests, traffic_rows};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -143,6 +143,10 @@ fn render_text(prepared: &Prepared) -> String {
     section("Cases, in this order", &case_rows(plan), &[0, 2, 3, 4, 5, 8]);
     let traffic = "Expected bytes a second while load lasts, all clients together";
     section(traffic, &traffic_rows(plan), &[0, 2, 3, 4, 5, 6, 7, 8]);
+    for (why, labels) in plan.unpredicted() {
+        let _ = writeln!(out, "  not known of {}: {why}", listed(&labels));
+    }
+    let mut section = |title, rows: &[Cells], right| append_section(&mut out, title, rows, right);
     section("Expected memory (estimates)", &memory_rows(plan), &[0, 2, 3, 4, 5, 6]);
     section("Limits", &limit_rows(limits), &[]);
     section("This machine", &check_rows(preflight), &[]);

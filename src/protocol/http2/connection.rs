@@ -19,8 +19,8 @@ use crate::protocol::http2::settings::{
     CONNECTION_WINDOW, HEADER_LIST_BYTES, PeerSettings, STREAM_WINDOW, write_opening,
     write_window_update,
 };
+pub(crate) use crate::protocol::http2::streams::{ResetReason, StreamName, UnsentBytes};
 use crate::protocol::http2::streams::{StreamEntry, StreamTable, WaitingBytes};
-pub(crate) use crate::protocol::http2::streams::{StreamName, UnsentBytes};
 
 const HEADER: u64 = FRAME_HEADER_BYTES as u64;
 /// The largest number of a stream.
@@ -80,17 +80,6 @@ pub(crate) enum Http2Event<'a> {
     Discarded(u64),
 }
 
-/// Why the server has ended a stream by an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResetReason {
-    /// It was reset with this code.
-    Code(ErrorCode),
-    /// It was refused, as more streams are open than the server takes.
-    Limit(u32),
-    /// The server takes no further requests, for this reason, and has not begun with this one.
-    GoAway(ErrorCode),
-}
-
 /// A stream that was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OpenedStream {
@@ -132,6 +121,8 @@ pub(crate) struct Http2Connection {
     streams: StreamTable,
     next_stream: u32,
     has_ended: bool,
+    /// The number of the next stream when the server's settings came: it knew no limit of streams before.
+    before_settings: u32,
     /// Whether a stream was given up before its end: what comes of a closed stream may be one's of those.
     has_reset: bool,
     send_window: i64,
@@ -156,6 +147,7 @@ impl Http2Connection {
             streams: StreamTable::default(),
             next_stream: 1,
             has_ended: false,
+            before_settings: 1,
             has_reset: false,
             send_window: DEFAULT_WINDOW.into(),
             receive_window: CONNECTION_WINDOW.into(),
@@ -308,6 +300,11 @@ impl Http2Connection {
     /// Whether the server takes a CONNECT that names a protocol (RFC 8441 §3).
     pub(crate) fn takes_connect_protocol(&self) -> bool {
         self.peer.connect_protocol
+    }
+
+    /// Whether a stream was opened.
+    pub(crate) fn has_opened(&self) -> bool {
+        self.next_stream > 1
     }
 
     /// How many streams are open.
@@ -465,6 +462,7 @@ impl Http2Connection {
             Http2FrameHeader { length: 0, kind, flags: flags::ACK, stream: 0 }.write(out);
         });
         if !std::mem::replace(&mut self.has_settings, true) {
+            self.before_settings = self.next_stream;
             on(Http2Event::Ready);
         }
         if change > 0 {
@@ -550,7 +548,10 @@ impl Http2Connection {
         if let Some(stream) = self.known_stream(header.stream)? {
             let stream = stream.name();
             let open = self.streams.len();
-            let limit = self.peer.most_streams.filter(|most| open > *most as usize);
+            // Those that were opened before the limit was known may be refused when others have ended.
+            let early =
+                (stream.id < self.before_settings) as usize * self.before_settings as usize / 2;
+            let limit = self.peer.most_streams.filter(|most| open.max(early) > *most as usize);
             if let Some(mut stream) = self.streams.remove(header.stream) {
                 self.unsent.add(&mut stream);
             }

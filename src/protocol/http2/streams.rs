@@ -1,5 +1,6 @@
 //! The open streams of a connection.
 
+use crate::protocol::http2::frame::ErrorCode;
 use crate::protocol::http2::settings::STREAM_WINDOW;
 
 /// A stream, by its number and as the caller knows it.
@@ -9,6 +10,17 @@ pub(crate) struct StreamName {
     pub id: u32,
     /// What the caller has given.
     pub token: u32,
+}
+
+/// Why the server has ended a stream by an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResetReason {
+    /// It was reset with this code.
+    Code(ErrorCode),
+    /// It was refused, as more streams are open than the server takes.
+    Limit(u32),
+    /// The server takes no further requests, for this reason, and has not begun with this one.
+    GoAway(ErrorCode),
 }
 
 /// A stream that at least one side has not ended.

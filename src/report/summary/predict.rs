@@ -11,6 +11,7 @@ use crate::report::summary::delivery::asks;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Predicted, Prediction, Row};
+use crate::result::PREDICTION;
 
 const STRETCHED: &str = "no arithmetic for the stretched interval: it is of the planned one";
 
@@ -54,7 +55,12 @@ pub(super) fn model<'a>(group: &Group<'a>) -> Result<&'a Model, Absence> {
         _ if !group.info.bundled_server => {
             Err("the server is not the bundled one: its figures cannot be predicted".into())
         }
-        _ => Err(Absence::by_scenario("no arithmetic is in the result file")),
+        _ => {
+            let why = group.planned_absence(PREDICTION);
+            Err(Absence::by_scenario(
+                why.unwrap_or("no arithmetic is in the result file").to_owned(),
+            ))
+        }
     }
 }
 

@@ -312,8 +312,9 @@ pub(super) fn sent_again(steady: &Counts, kind: Option<TransportKind>) -> Option
              which no error counts; let it answer with nothing new (status 204) before it or a proxy gives up"
         }
         _ => {
-            "requests got no answer: the server closed the connection, which had carried others before, and \
-             they were sent again on a new one; the response latency has both, the service time the second alone"
+            "requests got no answer: the server closed the connection, which had carried others before, or refused \
+             them (GOAWAY, REFUSED_STREAM), and they were sent again; the response latency has both, the service time \
+             the second alone"
         }
     };
     (steady.resent as f64 > all as f64 * SOME_TURNS)

@@ -144,7 +144,7 @@ impl LongPollMachine {
         match sent {
             Ok(_) => {}
             // The server takes no further requests on this connection.
-            Err(error) if error.is_orderly_goaway() => io.reopen(),
+            Err(error) if error.is_orderly_goaway() => io.reconnect(),
             Err(error) => io.lose(error),
         }
         sent.is_ok()

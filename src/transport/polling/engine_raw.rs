@@ -99,7 +99,7 @@ struct PollMachine {
     pending: Option<PendingPoll>,
     /// Whether a request was sent on the connection before.
     used: bool,
-    /// Whether the last request was refused since the server takes no more on its connection.
+    /// Whether the server has not begun with the last request, and said so.
     refused: bool,
 }
 
@@ -120,7 +120,7 @@ impl PollMachine {
         if let Some(bodies) = &mut self.bodies {
             bodies.restart();
         }
-        let reused = std::mem::replace(&mut self.used, true);
+        let reused = std::mem::replace(&mut self.used, true) || io.has_shared_use();
         // Over HTTP/2 the server does not know a client by its connection.
         let names_newest = !reused || self.shared.requests.are_http2();
         let more = if self.shared.resumes && names_newest {
@@ -261,10 +261,14 @@ impl PollMachine {
         let moved = io.take_moved();
         self.state.fail(io.core, turn, moved, request);
         // One that no connection takes is an error at last.
-        let goes = error.is_orderly_goaway() && !std::mem::replace(&mut self.refused, true);
-        if (reused || goes) && self.response.is_untouched() && is_close(error) {
-            // The server had closed an idle connection, or takes no more on this one: the request may be sent again
-            // on another (RFC 9112 §9.3.1, RFC 9113 §6.8).
+        let may_repeat = if error.is_not_begun_with() {
+            !std::mem::replace(&mut self.refused, true)
+        } else {
+            reused && is_close(error)
+        };
+        if may_repeat && self.response.is_untouched() {
+            // The server had closed an idle connection, takes no more on this one, or has not begun with this
+            // request: it may be sent again (RFC 9112 §9.3.1, RFC 9113 §8.7).
             io.core.count_resent(turn.phase);
             if io.is_set_up() { io.retry(turn) } else { io.reconnect() }
         } else {
