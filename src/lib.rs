@@ -172,6 +172,9 @@ pub mod internals {
         pub fn amount(text: &str) -> bool {
             let duration = units::parse_duration_ns(text).is_ok();
             let rate = units::parse_rate_hz(text);
+            if let Ok(share) = units::parse_share(text) {
+                assert!((0.001..=1.0).contains(&share), "a share of {share}");
+            }
             assert!(rate.as_ref().is_ok_and(|hz| hz.is_finite() && *hz >= 0.0) || rate.is_err());
             duration || units::parse_size(text).is_ok() || rate.is_ok()
         }

@@ -145,6 +145,25 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     Ok(bytes as u64)
 }
 
+/// Reads a share, such as 10% or 0.1.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(number) => (number, 0.01),
+        None => (text, 1.0),
+    };
+    let share: f64 =
+        number.trim().parse().map_err(|_| format!("{text:?} is no share; write 10%"))?;
+    let share = share * unit;
+    if (0.001..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("the share must be from 0.1% to 100%".to_owned())
+    }
+}
+
 /// Parses a rate such as `"10/s"` or `"1/min"` into events a second.
 ///
 /// # Errors

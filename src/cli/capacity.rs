@@ -1,6 +1,7 @@
 //! The command that looks for the largest load.
 
 use crate::cli::{OUTPUT, PlanFormat, SCENARIO, ScenarioArgs};
+use crate::units::parse_share;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -83,20 +84,4 @@ pub(crate) enum Varied {
 fn parse_load(text: &str) -> Result<f64, String> {
     let load: Option<f64> = text.parse().ok().filter(|load: &f64| load.is_finite() && *load > 0.0);
     load.ok_or_else(|| "the load must be a number, and more than 0".to_owned())
-}
-
-/// Reads a share, such as 10% or 0.1.
-fn parse_share(text: &str) -> Result<f64, String> {
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(number) => (number, 0.01),
-        None => (text, 1.0),
-    };
-    let share: f64 =
-        number.trim().parse().map_err(|_| format!("{text:?} is no share; write 10%"))?;
-    let share = share * unit;
-    if (0.001..=1.0).contains(&share) {
-        Ok(share)
-    } else {
-        Err("the share must be from 0.1% to 100%".to_owned())
-    }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// Pushed and small: a comparison is at least 22 runs of it. At a rate that a server with all faults
-/// holds on a busy machine too, and with twice the readings of its memory that a growth needs.
-const PUSHED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\ndriver_lateness = \"1s\"\nduration = \"1s\"\n\
+/// holds on a busy machine too, and with three times the readings of its memory that a growth needs.
+const PUSHED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\ndriver_lateness = \"1s\"\nduration = \"1500ms\"\n\
     cooldown = \"100ms\"\n[feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"websocket\"\n";
 /// The same, asked for.
 const ASKED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\ndriver_lateness = \"1s\"\nduration = \"500ms\"\n\
