@@ -30,7 +30,7 @@ pub(crate) struct CapacityArgs {
     /// What is run
     #[command(flatten)]
     pub scenario: ScenarioArgs,
-    /// What is tried: numbers of clients, or updates a second for each client ([feed] rate)
+    /// What is tried: numbers of clients, or the rate of the feed for each client
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Varied::Clients, help_heading = SEARCH)]
     pub vary: Varied,
     /// What must hold, as in a limit of a scenario; may be given several times. A run must be valid, too
