@@ -111,7 +111,7 @@ pub(crate) fn discard_payload(
 }
 
 /// Returns whether an error is one that a write or read meets after the server has closed the
-/// connection.
+/// connection, or one by which the server says that it has not begun with the request.
 pub(crate) fn is_close(error: ClientError) -> bool {
     error.kind == ClientErrorKind::EarlyClose
         || error.is_not_begun_with()

@@ -1,7 +1,7 @@
 //! The search for the largest load that keeps a condition: doubling until one does not, then bisection.
 //!
-//! After the idea of MLRsearch (draft-ietf-bmwg-mlrsearch): trials are short where the ends of the bracket are far
-//! apart and of full length where they are close; both ends are confirmed by several full ones, of which some may fail.
+//! After the idea of MLRsearch (draft-ietf-bmwg-mlrsearch): trials are short while the ends of the bracket are far
+//! apart and of full length once they are close; both ends are confirmed by several full ones, of which some may fail.
 //! An end that its confirmation refutes changes sides, and the search goes on. It draws nothing and reads no clock.
 
 use std::collections::BTreeMap;

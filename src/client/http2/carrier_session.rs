@@ -19,8 +19,8 @@ use std::rc::Rc;
 
 /// The protocol in the handshake of TLS (RFC 9113 §3.2).
 const ALPN: &[u8] = b"h2";
-/// So many bytes of acknowledgements wait at most for a server that asks for them and does not read. One that does
-/// needs 3,855 times PING for them.
+/// So many bytes of acknowledgements wait at most for a server that asks for them and does not read: those of 3,855
+/// PING frames.
 const MOST_UNREAD: u64 = 65_536;
 
 /// The error of a stream that the server has ended.

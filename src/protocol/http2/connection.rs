@@ -549,9 +549,10 @@ impl Http2Connection {
             let stream = stream.name();
             let open = self.streams.len();
             // Those that were opened before the limit was known may be refused when others have ended.
-            let early =
-                (stream.id < self.before_settings) as usize * self.before_settings as usize / 2;
-            let limit = self.peer.most_streams.filter(|most| open.max(early) > *most as usize);
+            let is_early = stream.id < self.before_settings;
+            let together =
+                if is_early { open.max(self.before_settings as usize / 2) } else { open };
+            let limit = self.peer.most_streams.filter(|most| together > *most as usize);
             if let Some(mut stream) = self.streams.remove(header.stream) {
                 self.unsent.add(&mut stream);
             }

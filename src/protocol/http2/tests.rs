@@ -291,6 +291,14 @@ fn a_stream_beyond_the_servers_limit_is_known_as_such() {
     client.receive(&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2]).unwrap();
     let said = client.said();
     assert_eq!(said[2..], ["control 13", "2: beyond 1", "control 13", "1: reset 2"]);
+    // The same if the others have ended meanwhile: they were opened before the limit was known.
+    let mut client = TestClient::new();
+    client.request(1);
+    client.request(2);
+    client.receive(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1]).unwrap();
+    client.receive(&[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]).unwrap();
+    client.receive(&[0, 0, 4, 3, 0, 0, 0, 0, 3, 0, 0, 0, 7]).unwrap();
+    assert_eq!(client.said().last().map(String::as_str), Some("2: beyond 1"));
 }
 
 #[test]
